@@ -1,0 +1,122 @@
+/* The contract between Cython and the kernels: what a job is, what a thread owns, which variants there are.
+ *
+ * Skip-gram with negative sampling (Mikolov et al. 2013, arXiv 1310.4546). For the centre word c, a context word o
+ * and noise words k drawn from count^0.75,
+ *
+ *     J = -log s(u_c . v_o) - sum_k log s(-u_k . v_o)
+ *
+ * where v are input vectors (kept as the result) and u output vectors: as in word2vec.c the context word is the input.
+ *
+ * Threads share both matrices and write them without locks: Hogwild (Niu et al. 2011, arXiv 1106.5730). Those races,
+ * and the reading of `words_done` and `stop` while they change, are intended; all else belongs to one thread.
+ * A kernel cannot fail: it neither allocates nor calls Python. */
+#ifndef FASTSGNS_SGNS_H
+#define FASTSGNS_SGNS_H
+
+#include <stdint.h>
+#include <string.h>
+
+#include "cpu.h"
+#include "random.h"
+#include "sigmoid.h"
+
+#if defined(_MSC_VER) && !defined(__clang__)
+#include <intrin.h>
+#define SGNS_INLINE static __forceinline
+#define SGNS_UNROLL
+#define sgns_prefetch(address) _mm_prefetch((const char *)(address), 3)
+#define sgns_fetch_add(counter, n) _InterlockedExchangeAdd64((volatile long long *)(counter), n)
+#else
+#define SGNS_INLINE static inline __attribute__((always_inline))
+#define SGNS_UNROLL _Pragma("GCC unroll 16")
+#define sgns_prefetch(address) __builtin_prefetch(address, 1, 3)
+#define sgns_fetch_add(counter, n) __atomic_fetch_add(counter, n, __ATOMIC_RELAXED)
+#endif
+
+enum { SHARE_PAIR = 0, SHARE_WINDOW = 1 };
+
+/* Alias method (Walker 1977): word i of a uniform draw stays with odds threshold / 2^32, else becomes `alias`. */
+typedef struct {
+    uint32_t threshold;
+    uint32_t alias;
+} sgns_noise;
+
+/* One epoch of training; read-only but for the two matrices, `next_unit` and `stop`. */
+typedef struct {
+    const int32_t *tokens;      /* [n_tokens] word ids in corpus order */
+    const int64_t *offsets;     /* [n_sentences + 1] where sentences begin and end in tokens */
+    int64_t n_tokens, n_sentences;
+    int64_t unit_words;         /* work unit u is tokens [u * unit_words, (u + 1) * unit_words) */
+    float *input_vectors;       /* [vocab_size, stride] */
+    float *output_vectors;      /* [vocab_size, stride] */
+    int64_t stride;             /* floats from row to row, a multiple of 16; the padding is zero and stays so */
+    int32_t dim;
+    uint32_t vocab_size;
+    const uint32_t *keep;       /* [vocab_size] subsampling: a token stays if 32 random bits are <= keep[id] */
+    const sgns_noise *noise;    /* [vocab_size] alias table of the noise distribution */
+    int32_t window, negative, shrink_windows, sharing;
+    int64_t loss_interval;      /* the loss is taken on every n-th block of a unit */
+    uint64_t seed, epoch;
+    double learning_rate, learning_rate_per_word; /* at the epoch's first token; added for every token after it */
+    int64_t next_unit;          /* the shared counter threads take their units from, in corpus order */
+    volatile int32_t stop;      /* set from outside: threads return before their next unit */
+} sgns_job;
+
+/* Rows that are trained together: every input against every output; the first output is the positive one. */
+typedef struct {
+    int32_t n_inputs, n_outputs;
+    float learning_rate;
+    float **inputs, **outputs;  /* [2 * window], [negative + 1] distinct rows ... */
+    float *input_weights;       /* ... and how often each was drawn; output_weights has room */
+    float *output_weights;      /*     for a multiple of 16 and holds finite numbers throughout */
+} sgns_block;
+
+enum { BLOCKS_AHEAD = 4 }; /* blocks prepared, their rows prefetched, before they are trained; a power of two */
+
+/* What one thread owns. */
+typedef struct {
+    sgns_random random;
+    sgns_block blocks[BLOCKS_AHEAD];
+    float *logits;              /* [2 * window, negative + 1 rounded up to 16]; then the gradients */
+    float *old_inputs;          /* [2 * window, stride]; used where the outputs do not fit one tile ... */
+    float **old_rows;           /* [2 * window] ... and its rows */
+    int32_t *kept;              /* [unit_words + 2 * window] ids that survived subsampling */
+    int32_t *widths;            /* [unit_words] reduced windows */
+    int64_t block_count;        /* blocks of this unit so far */
+    int64_t words_done;         /* tokens, kept or not; grows during the call */
+    int64_t words_kept, pairs, loss_pairs;
+    double loss;
+} sgns_state;
+
+typedef struct {
+    const char *name;
+    int (*supported)(void);
+    void (*train)(sgns_job *, sgns_state *); /* takes units until none is left */
+} sgns_variant;
+
+#include "units.h"
+
+#if SGNS_X86
+#include "isa_avx512.h"
+#include "isa_avx2.h"
+#include "isa_sse2.h"
+#elif SGNS_ARM
+#include "isa_neon.h"
+#endif
+#include "isa_scalar.h"
+
+/* Best first; the last runs everywhere. */
+static const sgns_variant SGNS_VARIANTS[] = {
+#if SGNS_X86
+    {"avx512", cpu_has_avx512, train_avx512},
+    {"avx2", cpu_has_avx2, train_avx2},
+    {"sse2", cpu_always, train_sse2},
+#elif SGNS_ARM
+    {"neon", cpu_always, train_neon},
+#endif
+    {"scalar", cpu_always, train_scalar},
+};
+
+enum { SGNS_VARIANT_COUNT = sizeof(SGNS_VARIANTS) / sizeof(SGNS_VARIANTS[0]) };
+
+#endif

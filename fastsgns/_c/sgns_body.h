@@ -1,0 +1,158 @@
+/* The kernel, written once; each isa_*.h gives ISA, LANES, V and the v_* operations and includes this (hence no guard).
+ *
+ * train_block takes C input rows I and N output rows O, all distinct, and does
+ *
+ *     logits     X = I O'                                        (C x N dot products)
+ *     gradients  G[i][k] = learning_rate weight[i] weight[k] ((k == 0) - s(X[i][k]))
+ *     update     I += G O,  O += G' I                            (both from the values before the block)
+ *
+ * in tiles of 2 x 6 rows: 12 sums and 3 operands fill the 16 registers that every architecture has. */
+#define JOIN_(base, isa) base##_##isa
+#define JOIN(base, isa) JOIN_(base, isa)
+#define NAME(base) JOIN(base, ISA)
+
+#define TILE_INPUTS 2
+#define TILE_OUTPUTS 6
+
+/* Calls with the number of outputs of this tile as a constant, so that its loops unroll into registers. */
+#define FOR_TILE_OF(n, CALL) \
+    switch (n) {             \
+    case 1: CALL(1); break;  \
+    case 2: CALL(2); break;  \
+    case 3: CALL(3); break;  \
+    case 4: CALL(4); break;  \
+    case 5: CALL(5); break;  \
+    default: CALL(6); break; \
+    }
+
+/* Logits of n_inputs x n_outputs rows, both numbers known where this is inlined. */
+SGNS_INLINE void NAME(dot_tile)(float *const *inputs, float *const *outputs, int n_inputs, int n_outputs, int32_t dim,
+                                float *logits, int32_t logits_stride) {
+    V sums[TILE_INPUTS][TILE_OUTPUTS], input[TILE_INPUTS];
+    SGNS_UNROLL for (int i = 0; i < TILE_INPUTS; i++)
+        SGNS_UNROLL for (int k = 0; k < TILE_OUTPUTS; k++) sums[i][k] = v_zero();
+    for (int32_t d = 0; d < dim; d += LANES) {
+        SGNS_UNROLL for (int i = 0; i < n_inputs; i++) input[i] = v_load(inputs[i] + d);
+        SGNS_UNROLL for (int k = 0; k < n_outputs; k++) {
+            V output = v_load(outputs[k] + d);
+            SGNS_UNROLL for (int i = 0; i < n_inputs; i++) sums[i][k] = v_fma(input[i], output, sums[i][k]);
+        }
+    }
+    SGNS_UNROLL for (int i = 0; i < n_inputs; i++) {
+        float totals[8];
+        v_sum4(sums[i][0], sums[i][1], sums[i][2], sums[i][3], totals);
+        if (n_outputs > 4) v_sum4(sums[i][4], sums[i][5], sums[i][4], sums[i][5], totals + 4);
+        memcpy(logits + i * logits_stride, totals, (size_t)n_outputs * sizeof(float));
+    }
+}
+
+static void NAME(compute_logits)(const sgns_block *block, int32_t dim, float *logits, int32_t logits_stride) {
+    for (int32_t k = 0; k < block->n_outputs; k += TILE_OUTPUTS) {
+        float *const *outputs = block->outputs + k;
+        int32_t i = 0;
+#define CALL(N) NAME(dot_tile)(block->inputs + i, outputs, 2, N, dim, logits + i * logits_stride + k, logits_stride)
+        for (; i + 1 < block->n_inputs; i += TILE_INPUTS) FOR_TILE_OF(block->n_outputs - k, CALL)
+#undef CALL
+#define CALL(N) NAME(dot_tile)(block->inputs + i, outputs, 1, N, dim, logits + i * logits_stride + k, logits_stride)
+        if (i < block->n_inputs) FOR_TILE_OF(block->n_outputs - k, CALL)
+#undef CALL
+    }
+}
+
+/* Turns logits into gradients in place. */
+static void NAME(compute_gradients)(const sgns_block *block, float *logits, int32_t logits_stride) {
+    for (int32_t i = 0; i < block->n_inputs; i++) {
+        float *row = logits + i * logits_stride;
+        float scale = block->learning_rate * block->input_weights[i];
+        V minus_scale = v_set1(-scale);
+        for (int32_t k = 0; k < block->n_outputs; k += LANES) {
+            V weight = v_mul(minus_scale, v_load(block->output_weights + k));
+            v_store(row + k, v_mul(weight, v_sigmoid(v_load(row + k))));
+        }
+        row[0] += scale;
+    }
+}
+
+/* Updates one tile of outputs and all inputs with each other; `old` holds the inputs as they were before the block. */
+SGNS_INLINE void NAME(update_tile)(float *const *inputs, float *const *old, float *const *outputs, int32_t n_inputs,
+                                   int n_outputs, int32_t dim, const float *gradients, int32_t gradients_stride) {
+    for (int32_t d = 0; d < dim; d += LANES) {
+        V output[TILE_OUTPUTS], updated[TILE_OUTPUTS];
+        SGNS_UNROLL for (int k = 0; k < n_outputs; k++) updated[k] = output[k] = v_load(outputs[k] + d);
+        for (int32_t i = 0; i < n_inputs; i++) {
+            const float *gradient = gradients + i * gradients_stride;
+            V old_input = v_load(old[i] + d), input = v_load(inputs[i] + d);
+            SGNS_UNROLL for (int k = 0; k < n_outputs; k++) {
+                V g = v_set1(gradient[k]);
+                updated[k] = v_fma(g, old_input, updated[k]);
+                input = v_fma(g, output[k], input);
+            }
+            v_store(inputs[i] + d, input);
+        }
+        SGNS_UNROLL for (int k = 0; k < n_outputs; k++) v_store(outputs[k] + d, updated[k]);
+    }
+}
+
+static void NAME(update)(const sgns_block *block, int32_t dim, sgns_state *state, const float *gradients,
+                         int32_t gradients_stride) {
+    float *const *old = block->inputs;
+    if (block->n_outputs > TILE_OUTPUTS) { /* else the second tile would see what the first one did to the inputs */
+        int32_t padded = (dim + LANES - 1) / LANES * LANES;
+        for (int32_t i = 0; i < block->n_inputs; i++) {
+            state->old_rows[i] = state->old_inputs + (int64_t)i * padded;
+            memcpy(state->old_rows[i], block->inputs[i], (size_t)padded * sizeof(float));
+        }
+        old = state->old_rows;
+    }
+    for (int32_t k = 0; k < block->n_outputs; k += TILE_OUTPUTS) {
+#define CALL(N) \
+    NAME(update_tile)(block->inputs, old, block->outputs + k, block->n_inputs, N, dim, gradients + k, gradients_stride)
+        FOR_TILE_OF(block->n_outputs - k, CALL)
+#undef CALL
+    }
+}
+
+static void NAME(train_block)(const sgns_job *job, sgns_state *state, const sgns_block *block) {
+    float *logits = state->logits;
+    int32_t stride = (block->n_outputs + 15) / 16 * 16;
+    NAME(compute_logits)(block, job->dim, logits, stride);
+    count_block(job, state, block, logits, stride);
+    NAME(compute_gradients)(block, logits, stride);
+    NAME(update)(block, job->dim, state, logits, stride);
+}
+
+/* Blocks wait in a ring between being drawn and being trained, while their rows come into the cache. */
+static void NAME(train_unit)(sgns_job *job, sgns_state *state, int64_t unit) {
+    sgns_walk walk = walk_begin(job, state, unit);
+    int64_t drawn = 0, trained = 0;
+    while (walk_next(job, state, &walk, &state->blocks[drawn % BLOCKS_AHEAD]))
+        if (++drawn - trained == BLOCKS_AHEAD) NAME(train_block)(job, state, &state->blocks[trained++ % BLOCKS_AHEAD]);
+    while (trained < drawn) NAME(train_block)(job, state, &state->blocks[trained++ % BLOCKS_AHEAD]);
+}
+
+static void NAME(train)(sgns_job *job, sgns_state *state) {
+    int64_t n_units = (job->n_tokens + job->unit_words - 1) / job->unit_words;
+    while (!job->stop) {
+        int64_t unit = sgns_fetch_add(&job->next_unit, 1);
+        if (unit >= n_units) break;
+        NAME(train_unit)(job, state, unit);
+    }
+}
+
+#undef JOIN_
+#undef JOIN
+#undef NAME
+#undef TILE_INPUTS
+#undef TILE_OUTPUTS
+#undef FOR_TILE_OF
+#undef ISA
+#undef LANES
+#undef V
+#undef v_zero
+#undef v_load
+#undef v_store
+#undef v_set1
+#undef v_mul
+#undef v_fma
+#undef v_sum4
+#undef v_sigmoid

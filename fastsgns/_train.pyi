@@ -1,0 +1,40 @@
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+SHARING: Final[dict[str, int]]
+NOISE_DTYPE: Final[np.dtype[Any]]
+
+def compiled_variants() -> dict[str, bool]: ...
+def sigmoid(x: float) -> float: ...
+def loss(x: float) -> float: ...
+
+class Job:
+    def __init__(
+        self,
+        *,
+        tokens: NDArray[np.int32],
+        offsets: NDArray[np.int64],
+        input_vectors: NDArray[np.float32],
+        output_vectors: NDArray[np.float32],
+        keep: NDArray[np.uint32],
+        noise: NDArray[Any],
+        dim: int,
+        window: int,
+        negative: int,
+        shrink_windows: bool,
+        sharing: str,
+        unit_words: int,
+        loss_interval: int,
+        seed: int,
+    ) -> None: ...
+    def begin_epoch(self, epoch: int, learning_rate: float, learning_rate_per_word: float) -> None: ...
+    def stop(self) -> None: ...
+
+class Worker:
+    def __init__(self, job: Job, simd: str) -> None: ...
+    def run(self) -> None: ...
+    @property
+    def words_done(self) -> int: ...
+    def take_counts(self) -> tuple[int, int, int, int, float]: ...

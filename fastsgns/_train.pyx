@@ -1,0 +1,220 @@
+# cython: freethreading_compatible=False
+"""From NumPy arrays to the C kernels: checks buffers, fills the job, runs it without the GIL. Decides nothing."""
+
+from cpython.mem cimport PyMem_Calloc, PyMem_Free
+from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
+
+import numpy as np
+
+cdef extern from "sgns.h" nogil:
+    enum: SHARE_PAIR
+    enum: SHARE_WINDOW
+    enum: SGNS_VARIANT_COUNT
+    enum: BLOCKS_AHEAD
+    enum: SIGMOID_SIZE
+    ctypedef struct sgns_noise:
+        pass
+    ctypedef struct sgns_job:
+        const int32_t *tokens
+        const int64_t *offsets
+        int64_t n_tokens, n_sentences, unit_words
+        float *input_vectors
+        float *output_vectors
+        int64_t stride
+        int32_t dim
+        uint32_t vocab_size
+        const uint32_t *keep
+        const sgns_noise *noise
+        int32_t window, negative, shrink_windows, sharing
+        int64_t loss_interval
+        uint64_t seed, epoch
+        double learning_rate, learning_rate_per_word
+        int64_t next_unit
+        int32_t stop
+    ctypedef struct sgns_block:
+        float **inputs
+        float **outputs
+        float *input_weights
+        float *output_weights
+    ctypedef struct sgns_state:
+        sgns_block blocks[BLOCKS_AHEAD]
+        float *logits
+        float *old_inputs
+        float **old_rows
+        int32_t *kept
+        int32_t *widths
+        int64_t words_done, words_kept, pairs, loss_pairs
+        double loss
+    ctypedef struct sgns_variant:
+        const char *name
+        int (*supported)()
+        void (*train)(sgns_job *, sgns_state *) noexcept nogil
+    const sgns_variant SGNS_VARIANTS[]
+    void sigmoid_init()
+    float c_sigmoid "sigmoid" (float)
+    double logistic_loss(float)
+
+sigmoid_init()
+
+SHARING = {"pair": SHARE_PAIR, "window": SHARE_WINDOW}
+NOISE_DTYPE = np.dtype([("threshold", np.uint32), ("alias", np.uint32)])
+
+
+def compiled_variants():
+    """Names of all kernel variants in this build, best first, and whether this machine runs each."""
+    return {SGNS_VARIANTS[i].name.decode(): bool(SGNS_VARIANTS[i].supported()) for i in range(SGNS_VARIANT_COUNT)}
+
+
+def sigmoid(float x):
+    """The kernels' sigmoid."""
+    return c_sigmoid(x)
+
+
+def loss(float x):
+    """The kernels' -log sigmoid(x)."""
+    return logistic_loss(x)
+
+
+cdef object checked(object array, str name, object dtype, int ndim):
+    if not isinstance(array, np.ndarray) or array.dtype != dtype or array.ndim != ndim or not array.flags.c_contiguous:
+        raise ValueError(f"{name} must be a C-contiguous {ndim}-d array of {np.dtype(dtype)}")
+    return array
+
+
+cdef class Job:
+    """A read-only description of the training, the two shared matrices, and the epoch under way.
+
+    The matrices are (V, stride) float32 with stride a multiple of 16 and rows aligned to 64 bytes; columns from dim on are zero.
+    """
+    cdef sgns_job job
+    cdef object arrays  # keeps the buffers alive
+
+    def __cinit__(self, *, tokens, offsets, input_vectors, output_vectors, keep, noise, int32_t dim, int32_t window,
+                  int32_t negative, bint shrink_windows, str sharing, int64_t unit_words, int64_t loss_interval,
+                  uint64_t seed):
+        cdef const int32_t[::1] tokens_view = checked(tokens, "tokens", np.int32, 1)
+        cdef const int64_t[::1] offsets_view = checked(offsets, "offsets", np.int64, 1)
+        cdef float[:, ::1] inputs_view = checked(input_vectors, "input_vectors", np.float32, 2)
+        cdef float[:, ::1] outputs_view = checked(output_vectors, "output_vectors", np.float32, 2)
+        cdef const uint32_t[::1] keep_view = checked(keep, "keep", np.uint32, 1)
+        cdef const uint32_t[::1] noise_view = checked(noise, "noise", NOISE_DTYPE, 1).view(np.uint32)
+        cdef int64_t vocab_size = inputs_view.shape[0], stride = inputs_view.shape[1]
+        if not (0 < vocab_size < 2**31) or outputs_view.shape[0] != vocab_size or keep_view.shape[0] != vocab_size:
+            raise ValueError("input_vectors, output_vectors, keep and noise must have one row a word, fewer than 2**31")
+        if noise_view.shape[0] != 2 * vocab_size or np.any(noise["alias"] >= vocab_size):
+            raise ValueError("noise must hold one entry a word, each alias a word")
+        if outputs_view.shape[1] != stride or stride % 16 or not 0 < dim <= stride:
+            raise ValueError("input_vectors and output_vectors must have the same stride, a multiple of 16 and >= dim")
+        if input_vectors.ctypes.data % 64 or output_vectors.ctypes.data % 64:
+            raise ValueError("input_vectors and output_vectors must be aligned to 64 bytes")
+        if np.any(input_vectors[:, dim:]) or np.any(output_vectors[:, dim:]):
+            raise ValueError("input_vectors and output_vectors must be zero beyond dim")
+        if len(tokens) == 0 or tokens.min() < 0 or tokens.max() >= vocab_size:
+            raise ValueError("tokens must be ids of the vocabulary, one at least")
+        if len(offsets) < 2 or offsets[0] != 0 or offsets[len(offsets) - 1] != len(tokens) or np.any(np.diff(offsets) <= 0):
+            raise ValueError("offsets must rise from 0 to len(tokens)")
+        if window < 1 or negative < 1 or unit_words < 1 or loss_interval < 1 or unit_words >= 2**30 or window >= 2**20:
+            raise ValueError("window, negative, unit_words and loss_interval must be positive and of sensible size")
+        self.arrays = (tokens, offsets, input_vectors, output_vectors, keep, noise)
+        self.job.tokens = &tokens_view[0]
+        self.job.offsets = &offsets_view[0]
+        self.job.n_tokens = tokens_view.shape[0]
+        self.job.n_sentences = offsets_view.shape[0] - 1
+        self.job.unit_words = unit_words
+        self.job.input_vectors = &inputs_view[0, 0]
+        self.job.output_vectors = &outputs_view[0, 0]
+        self.job.stride = stride
+        self.job.dim = dim
+        self.job.vocab_size = <uint32_t>vocab_size
+        self.job.keep = &keep_view[0]
+        self.job.noise = <const sgns_noise *>&noise_view[0]
+        self.job.window = window
+        self.job.negative = negative
+        self.job.shrink_windows = shrink_windows
+        self.job.sharing = SHARING[sharing]
+        self.job.loss_interval = loss_interval
+        self.job.seed = seed
+
+    def begin_epoch(self, uint64_t epoch, double learning_rate, double learning_rate_per_word):
+        """Puts the shared counter back to the first work unit."""
+        self.job.epoch = epoch
+        self.job.learning_rate = learning_rate
+        self.job.learning_rate_per_word = learning_rate_per_word
+        self.job.next_unit = 0
+        self.job.stop = 0
+
+    def stop(self):
+        """Makes every worker return before its next unit."""
+        self.job.stop = 1
+
+
+cdef class Worker:
+    """What one thread owns: scratch memory and counters. Use each from one thread at a time."""
+    cdef sgns_state state
+    cdef Job job
+    cdef const sgns_variant *variant
+    cdef void *memory
+
+    def __cinit__(self, Job job, str simd):
+        cdef int i
+        self.job = job
+        for i in range(SGNS_VARIANT_COUNT):
+            if SGNS_VARIANTS[i].name.decode() == simd and SGNS_VARIANTS[i].supported():
+                self.variant = &SGNS_VARIANTS[i]
+        if self.variant == NULL:
+            raise ValueError(f"simd={simd!r} is not a kernel variant that this machine runs")
+        self.allocate()
+
+    cdef int allocate(self) except -1:
+        # One block, cut into arrays that begin on cache lines of their own; the first pass measures, the second cuts.
+        cdef sgns_job *job = &self.job.job
+        cdef sgns_state *state = &self.state
+        cdef size_t inputs = 2 * job.window, outputs = (job.negative + 16) // 16 * 16
+        cdef size_t used = 0
+        cdef char *base = NULL
+        cdef int turn, b
+        for turn in range(2):
+            used = 64
+            state.logits = <float *>cut(base, &used, inputs * outputs * sizeof(float))
+            state.old_inputs = <float *>cut(base, &used, inputs * job.stride * sizeof(float))
+            state.old_rows = <float **>cut(base, &used, inputs * sizeof(float *))
+            state.kept = <int32_t *>cut(base, &used, (job.unit_words + 2 * job.window + 1) * sizeof(int32_t))
+            state.widths = <int32_t *>cut(base, &used, job.unit_words * sizeof(int32_t))
+            for b in range(BLOCKS_AHEAD):
+                state.blocks[b].inputs = <float **>cut(base, &used, inputs * sizeof(float *))
+                state.blocks[b].outputs = <float **>cut(base, &used, outputs * sizeof(float *))
+                state.blocks[b].input_weights = <float *>cut(base, &used, inputs * sizeof(float))
+                state.blocks[b].output_weights = <float *>cut(base, &used, outputs * sizeof(float))
+            if turn == 0:
+                self.memory = PyMem_Calloc(used + 64, 1)
+                if self.memory == NULL:
+                    raise MemoryError(f"no {used} bytes for the scratch memory of a training thread")
+                base = <char *>((<size_t>self.memory + 63) & ~<size_t>63)
+        return 0
+
+    def __dealloc__(self):
+        PyMem_Free(self.memory)
+
+    def run(self):
+        """Trains work units until none is left or the job is stopped."""
+        with nogil:
+            self.variant.train(&self.job.job, &self.state)
+
+    @property
+    def words_done(self):
+        """Tokens gone through so far; may be read while `run` is under way."""
+        return self.state.words_done
+
+    def take_counts(self):
+        """(words done, words kept, pairs, pairs the loss was taken of, their loss) since the last call."""
+        cdef sgns_state *s = &self.state
+        counts = (s.words_done, s.words_kept, s.pairs, s.loss_pairs, s.loss)
+        s.words_done = s.words_kept = s.pairs = s.loss_pairs = 0
+        s.loss = 0.0
+        return counts
+
+
+cdef inline void *cut(char *base, size_t *used, size_t size) noexcept:
+    cdef size_t at = used[0]
+    used[0] = (at + size + 63) // 64 * 64
+    return base + at if base != NULL else NULL

@@ -1,0 +1,67 @@
+"""What this process may use: the kernel variant (instruction set), chosen once at import, and the number of cores."""
+
+from __future__ import annotations
+
+import os
+import platform
+import sys
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import numpy as np
+
+from fastsgns._train import compiled_variants
+
+__all__ = ["SIMD", "__version__", "available_cores", "show_config", "simd_variants"]
+
+try:
+    __version__ = version("fastsgns")
+except PackageNotFoundError:  # a source tree built in place
+    __version__ = "0+unknown"
+
+
+def simd_variants() -> list[str]:
+    """Kernel variants that this machine runs, best first.
+
+    Examples
+    --------
+    >>> "scalar" in simd_variants()
+    True
+    """
+    return [name for name, supported in compiled_variants().items() if supported]
+
+
+def choose_variant(name: str | None) -> str:
+    available = simd_variants()
+    if not name:
+        return available[0]
+    if name not in available:
+        raise ValueError(f"FASTSGNS_SIMD={name!r} cannot be used here: unset it or choose one of {', '.join(available)}")
+    return name
+
+
+SIMD = choose_variant(os.environ.get("FASTSGNS_SIMD"))
+
+
+def available_cores() -> int:
+    """Cores this process may use: its affinity mask, cut to the CPU quota of its control group (containers)."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    try:
+        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text(encoding="ascii").split()
+        cores = min(cores, max(1, round(int(quota) / int(period))))
+    except (OSError, ValueError):  # no cgroup v2, or no quota ("max")
+        pass
+    return cores
+
+
+def show_config() -> None:
+    """Print versions, kernel variants and cores, as bug reports and benchmarks want them."""
+    variants = ", ".join(
+        f"{name} (in use)" if name == SIMD else name if supported else f"{name} (not on this machine)"
+        for name, supported in compiled_variants().items()
+    )
+    print(f"fastsgns {__version__}")
+    print(f"  kernel variants: {variants}")
+    print(f"  cores: {available_cores()}")
+    print(f"  Python {platform.python_version()}, NumPy {np.__version__}")
+    print(f"  {platform.platform()}, {platform.machine()}, {sys.byteorder}-endian")

@@ -1,0 +1,92 @@
+"""What the kernel draws from: the keep-thresholds of subsampling and the noise distribution count^0.75 as an alias table."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastsgns._train import NOISE_DTYPE
+
+__all__ = ["keep_probabilities", "keep_thresholds", "noise_probabilities", "noise_table"]
+
+
+def keep_probabilities(counts: NDArray[np.int64], sample: float) -> NDArray[np.float64]:
+    """Probability that a token of each word survives subsampling.
+
+    Parameters
+    ----------
+    counts : ndarray of int64, shape (V,)
+        Occurrences of each word, all positive.
+    sample : float
+        The threshold t as a share of the corpus; 0 keeps everything; 1 or more is a count instead, as in gensim.
+
+    Returns
+    -------
+    ndarray of float64, shape (V,)
+        min(1, sqrt(t / f) + t / f) with f the word's share of the corpus: the rule of word2vec.c, a smoothed form of
+        the one in Mikolov et al. 2013 (arXiv 1310.4546), section 2.3.
+
+    Examples
+    --------
+    >>> keep_probabilities(np.array([9_900, 100]), sample=0.01).round(3)
+    array([0.111, 1.   ])
+    """
+    if sample == 0:
+        return np.ones(len(counts))
+    threshold = sample * counts.sum() if sample < 1 else sample * (3 + np.sqrt(5)) / 2
+    share = threshold / counts
+    return np.minimum(np.sqrt(share) + share, 1.0)
+
+
+def keep_thresholds(counts: NDArray[np.int64], sample: float) -> NDArray[np.uint32]:
+    """The same on the scale of 32 random bits: a token stays if they are at most its word's threshold."""
+    return np.maximum(np.ceil(keep_probabilities(counts, sample) * 2.0**32) - 1, 0).astype(np.uint32)
+
+
+def noise_probabilities(counts: NDArray[np.int64], ns_exponent: float) -> NDArray[np.float64]:
+    """Probability of each word as noise, count^ns_exponent over the sum of all (Mikolov et al. 2013, section 2.2).
+
+    Examples
+    --------
+    >>> odds = noise_probabilities(np.array([100, 1]), ns_exponent=0.75)
+    >>> float(round(odds[0] / odds[1], 1))
+    31.6
+    """
+    logs = ns_exponent * np.log(counts)
+    weights = np.exp(logs - logs.max())
+    return np.asarray(weights / weights.sum())
+
+
+def noise_table(probabilities: NDArray[np.float64]) -> NDArray[Any]:
+    """Alias table (Walker 1977): 8 bytes a word, one draw in constant time.
+
+    Parameters
+    ----------
+    probabilities : ndarray of float64, shape (V,)
+        Sums to 1.
+
+    Returns
+    -------
+    structured ndarray, shape (V,)
+        Entry i of a uniform draw stays i with probability ``threshold / 2**32``, else becomes ``alias``. The
+        distribution it stands for differs from `probabilities` by less than 1e-9 a word.
+    """
+    n = len(probabilities)
+    scaled = (probabilities * n).tolist()
+    alias = list(range(n))
+    small = [i for i, p in enumerate(scaled) if p < 1.0]
+    large = [i for i, p in enumerate(scaled) if p >= 1.0]
+    while small and large:
+        i, j = small.pop(), large[-1]
+        alias[i] = j
+        scaled[j] -= 1.0 - scaled[i]
+        if scaled[j] < 1.0:
+            small.append(large.pop())
+    for i in small + large:  # 1 but for rounding
+        scaled[i] = 1.0
+    table = np.empty(n, NOISE_DTYPE)
+    table["threshold"] = np.minimum(np.round(np.asarray(scaled) * 2.0**32), 2.0**32 - 1).astype(np.uint32)
+    table["alias"] = alias
+    return table
