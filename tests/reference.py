@@ -1,0 +1,111 @@
+"""Skip-gram with negative sampling in plain NumPy and float64, with the kernel's random draws: the oracle of test_kernel.py.
+
+Written to be read beside the paper, not to be fast; it follows the contract in fastsgns/_c/sgns.h and the order of
+draws in fastsgns/_c/units.h, and shares no code with either.
+"""
+
+import numpy as np
+
+MASK = 2**64 - 1
+
+
+def mix(z):
+    z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9 & MASK
+    z = (z ^ (z >> 27)) * 0x94D049BB133111EB & MASK
+    return z ^ (z >> 31)
+
+
+class Random:
+    """SplitMix64, on the stream of one work unit."""
+
+    def __init__(self, seed, epoch, unit):
+        self.counter = mix(mix(mix((seed + 1) & MASK) + epoch + 1 & MASK) + unit + 1 & MASK)
+
+    def next(self):
+        self.counter = self.counter + 0x9E3779B97F4A7C15 & MASK
+        return mix(self.counter)
+
+    def below(self, n):
+        return (self.next() & 0xFFFFFFFF) * n >> 32
+
+
+def sigmoid(x):
+    """By table, as the kernel does: the nearest of 16 points a unit over |x| <= 8, carried on by its slope."""
+    x = np.clip(np.asarray(x, np.float64), -8, 8)
+    point = np.round(x * 16) / 16
+    s = 1 / (1 + np.exp(-point))
+    return s + (x - point) * s * (1 - s)
+
+
+def objective(input_vector, output_vectors, sigmoid=lambda x: 1 / (1 + np.exp(-x))):
+    """J of one pair: output_vectors[0] is the positive word's, the others are noise."""
+    logits = output_vectors @ input_vector
+    return -np.log(sigmoid(logits[0])) - np.log(sigmoid(-logits[1:])).sum()
+
+
+def gradients(inputs, outputs, sigmoid=sigmoid):
+    """Of the sum of J over every input row against all output rows, with respect to both matrices."""
+    error = sigmoid(inputs @ outputs.T)
+    error[:, 0] -= 1
+    return error @ outputs, error.T @ inputs
+
+
+def blocks(job, epoch, unit):
+    """The (inputs, outputs, learning_rate) that a work unit trains, as lists of word ids; outputs[0] is the centre."""
+    tokens, offsets, window = job["tokens"], job["offsets"], job["window"]
+    size, random = job["unit_words"], Random(job["seed"], epoch, unit)
+
+    def kept(positions, limit=None):
+        found = []
+        for t in positions:
+            if limit is not None and len(found) == limit:
+                break
+            if (random.next() & 0xFFFFFFFF) <= int(job["keep"][tokens[t]]):
+                found.append(int(tokens[t]))
+        return found
+
+    def outputs(center):
+        drawn = [center]
+        for _ in range(job["negative"]):
+            bits = random.next()
+            word = (bits & 0xFFFFFFFF) * len(job["keep"]) >> 32
+            entry = job["noise"][word]
+            word = word if bits >> 32 < int(entry["threshold"]) else int(entry["alias"])
+            if word != center:
+                drawn.append(word)
+        return drawn
+
+    unit_begin, unit_end = unit * size, min((unit + 1) * size, len(tokens))
+    for first, last in zip(offsets[:-1], offsets[1:], strict=True):
+        begin, end = max(first, unit_begin), min(last, unit_end)
+        if begin >= end:
+            continue
+        left = kept(range(begin - 1, max(first, begin - size) - 1, -1), window)[::-1]
+        words = kept(range(begin, end))
+        right = kept(range(end, min(last, end + size)), window)
+        line = left + words + right
+        widths = [1 + random.below(window) if job["shrink_windows"] else window for _ in words]
+        rate = job["learning_rate"] + job["learning_rate_per_word"] * begin
+        for i, (center, width) in enumerate(zip(words, widths, strict=True)):
+            place = len(left) + i
+            contexts = line[max(0, place - width) : place] + line[place + 1 : place + 1 + width]
+            if job["sharing"] == "pair":
+                for context in contexts:
+                    yield [context], outputs(center), rate
+            elif contexts:
+                yield contexts, outputs(center), rate
+
+
+def train(job, epoch, input_vectors, output_vectors):
+    """One epoch over float64 matrices, in place. Returns pairs and their summed J (before each block's update)."""
+    pairs, loss = 0, 0.0
+    units = -(-len(job["tokens"]) // job["unit_words"])
+    for unit in range(units):
+        for contexts, outputs, rate in blocks(job, epoch, unit):
+            inputs, out = input_vectors[contexts], output_vectors[outputs]
+            loss += sum(objective(row, out) for row in inputs)
+            pairs += len(contexts)
+            input_gradient, output_gradient = gradients(inputs, out)
+            np.subtract.at(input_vectors, contexts, rate * input_gradient)
+            np.subtract.at(output_vectors, outputs, rate * output_gradient)
+    return pairs, loss

@@ -1,0 +1,179 @@
+"""Every kernel variant that this machine runs against the plain NumPy reference."""
+
+import numpy as np
+import pytest
+import reference
+
+from fastsgns import _train
+from fastsgns.sampling import keep_thresholds, noise_probabilities, noise_table
+
+VARIANTS = [name for name, supported in _train.compiled_variants().items() if supported]
+
+
+def matrix(rng, rows, dim, scale):
+    """Random rows, padded and aligned as the kernel wants them."""
+    stride = -(-dim // 16) * 16
+    memory = np.zeros(rows * stride + 16, np.float32)
+    start = -memory.ctypes.data // 4 % 16
+    aligned = memory[start : start + rows * stride].reshape(rows, stride)
+    aligned[:, :dim] = rng.uniform(-scale, scale, (rows, dim))
+    return aligned
+
+
+def make_job(
+    *, sharing, dim=10, window=5, negative=5, words=30, lengths=(1, 40, 1, 7, 100, 2), shrink=True, unit_words=64,
+    sample=1e-2, scale=0.5, seed=7, learning_rate=0.05,
+):  # fmt: skip
+    rng = np.random.default_rng(seed)
+    tokens = rng.zipf(1.5, sum(lengths)).clip(max=words).astype(np.int32) - 1
+    counts = np.bincount(tokens, minlength=words).astype(np.int64) + 1
+    return dict(
+        tokens=tokens,
+        offsets=np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64),
+        input_vectors=matrix(rng, words, dim, scale),
+        output_vectors=matrix(rng, words, dim, scale),
+        keep=keep_thresholds(counts, sample),
+        noise=noise_table(noise_probabilities(counts, 0.75)),
+        dim=dim, window=window, negative=negative, shrink_windows=shrink, sharing=sharing,
+        unit_words=unit_words, loss_interval=1, seed=seed,
+        learning_rate=learning_rate, learning_rate_per_word=-learning_rate / (2 * len(tokens)),
+    )  # fmt: skip
+
+
+def run(job, simd, epoch=0):
+    kernel_job = _train.Job(**{k: v for k, v in job.items() if not k.startswith("learning_rate")})
+    kernel_job.begin_epoch(epoch, job["learning_rate"], job["learning_rate_per_word"])
+    worker = _train.Worker(kernel_job, simd)
+    worker.run()
+    return worker.take_counts()
+
+
+def check(simd, epoch=3, **options):
+    job = make_job(**options)
+    dim = job["dim"]
+    expected_in = job["input_vectors"][:, :dim].astype(np.float64)
+    expected_out = job["output_vectors"][:, :dim].astype(np.float64)
+    pairs, loss = reference.train(job, epoch, expected_in, expected_out)
+    words_done, words_kept, kernel_pairs, loss_pairs, kernel_loss = run(job, simd, epoch)
+    assert words_done == len(job["tokens"]) >= words_kept
+    assert kernel_pairs == loss_pairs == pairs > 0
+    np.testing.assert_allclose(job["input_vectors"][:, :dim], expected_in, rtol=2e-4, atol=2e-5)
+    np.testing.assert_allclose(job["output_vectors"][:, :dim], expected_out, rtol=2e-4, atol=2e-5)
+    assert not job["input_vectors"][:, dim:].any() and not job["output_vectors"][:, dim:].any()
+    assert kernel_loss / pairs == pytest.approx(loss / pairs, rel=2e-3)
+
+
+@pytest.mark.parametrize("sharing", ["pair", "window"])
+@pytest.mark.parametrize("dim", [1, 7, 8, 9, 15, 16, 17, 31, 33, 100, 300])
+@pytest.mark.parametrize("simd", VARIANTS)
+def test_equals_reference_at_each_dim(simd, dim, sharing):
+    check(simd, dim=dim, sharing=sharing, scale=min(0.5, 4 / dim))
+
+
+@pytest.mark.parametrize("sharing", ["pair", "window"])
+@pytest.mark.parametrize("negative", range(1, 21))
+@pytest.mark.parametrize("simd", VARIANTS)
+def test_equals_reference_at_each_number_of_negatives(simd, negative, sharing):
+    check(simd, dim=17, negative=negative, sharing=sharing, words=200)
+
+
+@pytest.mark.parametrize("sharing", ["pair", "window"])
+@pytest.mark.parametrize("window", [1, 2, 10])
+@pytest.mark.parametrize("shrink", [True, False])
+@pytest.mark.parametrize("simd", VARIANTS)
+def test_equals_reference_at_each_window(simd, shrink, window, sharing):
+    check(simd, dim=20, window=window, shrink=shrink, sharing=sharing)
+
+
+@pytest.mark.parametrize("sharing", ["pair", "window"])
+@pytest.mark.parametrize("unit_words", [1, 3, 10, 1000])
+@pytest.mark.parametrize("simd", VARIANTS)
+def test_equals_reference_where_units_cut_sentences(simd, unit_words, sharing):
+    check(simd, unit_words=unit_words, sharing=sharing)
+
+
+@pytest.mark.parametrize("sharing", ["pair", "window"])
+@pytest.mark.parametrize("simd", VARIANTS)
+def test_equals_reference_with_saturated_logits(simd, sharing):
+    check(simd, dim=100, scale=2.0, sharing=sharing, learning_rate=1e-3)
+
+
+@pytest.mark.parametrize("sharing", ["pair", "window"])
+@pytest.mark.parametrize("simd", VARIANTS)
+def test_tiny_vocabulary_repeats_rows(simd, sharing):
+    """Noise that is the centre is left out; words drawn or met twice count twice."""
+    check(simd, words=2, negative=13, window=10, sharing=sharing)
+
+
+@pytest.mark.parametrize("simd", VARIANTS)
+def test_one_word_sentences_train_nothing(simd):
+    job = make_job(sharing="window", lengths=(1,) * 50)
+    before = job["input_vectors"].copy()
+    assert run(job, simd)[2:] == (0, 0, 0.0)
+    np.testing.assert_array_equal(job["input_vectors"], before)
+
+
+@pytest.mark.parametrize("simd", VARIANTS)
+def test_nan_reaches_the_loss(simd):
+    job = make_job(sharing="window")
+    job["input_vectors"][0, 0] = np.nan
+    assert np.isnan(run(job, simd)[4])
+
+
+def test_every_token_is_a_centre_once_whatever_the_units():
+    for unit_words in (1, 3, 7, 64, 1000):
+        job = make_job(sharing="window", sample=0, lengths=(5, 90, 1, 30), unit_words=unit_words)
+        units = -(-len(job["tokens"]) // unit_words)
+        centers = [out[0] for unit in range(units) for _, out, _ in reference.blocks(job, 0, unit)]
+        several = np.concatenate([job["tokens"][:95], job["tokens"][96:]])  # the sentence of one word has no pairs
+        assert centers == several.tolist()
+
+
+def test_cutting_sentences_loses_no_pair():
+    """Without subsampling and shrinking the pairs are known: the same whatever the units."""
+    expected = {run(make_job(sharing="window", sample=0, shrink=False, unit_words=u), "scalar")[2] for u in (5, 64, 10**6)}
+    lengths, window = (1, 40, 1, 7, 100, 2), 5
+    assert expected == {sum(min(window, i) + min(window, n - 1 - i) for n in lengths for i in range(n))}
+
+
+def test_reference_gradients_by_finite_differences():
+    rng = np.random.default_rng(0)
+    exact = lambda x: 1 / (1 + np.exp(-x))  # noqa: E731
+    inputs, outputs = rng.normal(size=(3, 6)), rng.normal(size=(4, 6))
+    for matrix_, gradient in zip((inputs, outputs), reference.gradients(inputs, outputs, exact), strict=True):
+        for place in np.ndindex(matrix_.shape):
+            sums = []
+            for step in (1e-6, -2e-6):
+                matrix_[place] += step
+                sums.append(sum(reference.objective(row, outputs) for row in inputs))
+            matrix_[place] += 1e-6
+            assert (sums[0] - sums[1]) / 2e-6 == pytest.approx(gradient[place], rel=1e-5, abs=1e-7)
+
+
+def test_sigmoid_table():
+    x = np.linspace(-30, 30, 100_001)
+    table = np.array([_train.sigmoid(v) for v in x])
+    assert np.abs(table - 1 / (1 + np.exp(-x))).max() <= 5e-4
+    assert np.all(np.diff(table) >= -1e-6)
+    loss = np.array([_train.loss(v) for v in x])
+    assert np.abs(loss - np.logaddexp(0, -x)).max() <= 5e-4
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"dim": 0}, {"dim": 17}, {"window": 0}, {"negative": 0}, {"unit_words": 0}, {"loss_interval": 0},
+        {"tokens": np.array([99], np.int32)}, {"tokens": np.array([0.5])}, {"tokens": np.array([], np.int32)},
+        {"offsets": np.array([0, 1])}, {"keep": np.zeros(3, np.uint32)},
+    ],
+)  # fmt: skip
+def test_job_refuses(change):
+    job = {k: v for k, v in make_job(sharing="pair").items() if not k.startswith("learning_rate")}
+    with pytest.raises(ValueError):
+        _train.Job(**{**job, **change})
+
+
+def test_worker_refuses_an_unknown_variant():
+    job = make_job(sharing="pair")
+    with pytest.raises(ValueError, match="mmx"):
+        run(job, "mmx")
