@@ -1,0 +1,229 @@
+"""The training run: options, threads, epochs, the learning-rate schedule, progress and loss. The only user of `_train`."""
+
+from __future__ import annotations
+
+import math
+import numbers
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+from tqdm.auto import tqdm
+
+from fastsgns import sampling
+from fastsgns._train import SHARING, Job, Worker
+from fastsgns.config import SIMD, available_cores
+from fastsgns.corpus import Corpus
+
+__all__ = ["TrainingOptions", "TrainingResult", "aligned_matrix", "initial_vectors", "train"]
+
+# Tokens a thread takes at once: some milliseconds of work, so that threads end an epoch together and take the corpus
+# in its order, and too many for the shared counter to matter.
+UNIT_WORDS = 4096
+# The loss is taken on every 16th block unless all are asked for: a full account costs a tenth of the speed.
+LOSS_INTERVAL = 16
+POLL_SECONDS = 0.05
+
+
+@dataclass(frozen=True)
+class TrainingOptions:
+    """Everything a run depends on besides corpus and vectors. Names and defaults are `Word2Vec`'s; see there."""
+
+    alpha: float = 0.025
+    min_alpha: float = 1e-4
+    window: int = 5
+    negative: int = 5
+    ns_exponent: float = 0.75
+    sample: float = 1e-3
+    shrink_windows: bool = True
+    negative_sharing: str = "window"
+    epochs: int = 5
+    seed: int = 1
+    workers: int = field(default_factory=available_cores)
+    compute_loss: bool = False
+
+    def __post_init__(self) -> None:
+        check_integer("window", self.window, 1, 2**20 - 1)
+        if self.negative == 0:
+            raise ValueError("negative=0: fastsgns trains skip-gram with negative sampling; give 5 to 20 noise words")
+        check_integer("negative", self.negative, 1, 2**20)
+        check_integer("epochs", self.epochs, 1)
+        check_integer("workers", self.workers, 1, 2**16)
+        check_integer("seed", self.seed, None)
+        check_real("alpha", self.alpha, 0.0)
+        check_real("min_alpha", self.min_alpha, 0.0)
+        check_real("sample", self.sample, 0.0)
+        check_real("ns_exponent", self.ns_exponent, None)
+        if self.alpha == 0:
+            raise ValueError("alpha=0 trains nothing; gensim's default is 0.025")
+        if self.negative_sharing not in SHARING:
+            raise ValueError(f"negative_sharing={self.negative_sharing!r}: choose one of {', '.join(sorted(SHARING))}")
+
+
+def check_integer(name: str, value: object, least: int | None, most: int | None = None) -> None:
+    """ValueError unless `value` is a whole number in [least, most]."""
+    if not isinstance(value, numbers.Integral) or isinstance(value, bool):
+        raise ValueError(f"{name}={value!r} must be a whole number")
+    if (least is not None and value < least) or (most is not None and value > most):
+        bounds = f"at least {least}" + (f" and at most {most}" if most is not None else "")
+        raise ValueError(f"{name}={value!r} must be {bounds}")
+
+
+def check_real(name: str, value: object, least: float | None) -> None:
+    """ValueError unless `value` is a finite number, at least `least`."""
+    if not isinstance(value, numbers.Real) or isinstance(value, bool) or not math.isfinite(value):
+        raise ValueError(f"{name}={value!r} must be a finite number")
+    if least is not None and value < least:
+        raise ValueError(f"{name}={value!r} must be at least {least:g}")
+
+
+@dataclass
+class TrainingResult:
+    """What a run did: tokens gone through and kept by subsampling, pairs trained, seconds, mean loss per pair by epoch."""
+
+    words: int = 0
+    words_kept: int = 0
+    pairs: int = 0
+    seconds: float = 0.0
+    loss_history: list[float] = field(default_factory=list)
+
+
+def aligned_matrix(rows: int, dim: int) -> NDArray[np.float32]:
+    """Zeros of shape (rows, dim), a view of rows padded to 64 bytes and aligned to them, as the kernels want it.
+
+    Zeroed memory is not touched before it is used, and NumPy asks the system for huge pages.
+    """
+    stride = -(-dim // 16) * 16
+    memory = np.zeros(rows * stride + 16, np.float32)
+    start = -(memory.ctypes.data // memory.itemsize) % 16
+    return memory[start : start + rows * stride].reshape(rows, stride)[:, :dim]
+
+
+def initial_vectors(rows: int, dim: int, seed: int) -> NDArray[np.float32]:
+    """Input vectors to start from: uniform in [-0.5 / dim, 0.5 / dim), as in word2vec.c; shape (rows, dim)."""
+    vectors = aligned_matrix(rows, dim)
+    generator = np.random.default_rng(seed % 2**64)
+    for start in range(0, rows, 4096):
+        block = vectors[start : start + 4096]
+        block[:] = (generator.random(block.shape, dtype=np.float32) - np.float32(0.5)) / np.float32(dim)
+    return vectors
+
+
+def train(
+    corpus: Corpus,
+    counts: NDArray[np.int64],
+    input_vectors: NDArray[np.float32],
+    output_vectors: NDArray[np.float32],
+    options: TrainingOptions,
+    *,
+    first_epoch: int = 0,
+    progress: bool = False,
+    on_epoch_begin: Callable[[], None] | None = None,
+    on_epoch_end: Callable[[TrainingResult], None] | None = None,
+) -> TrainingResult:
+    """Train both matrices in place.
+
+    Parameters
+    ----------
+    corpus : Corpus
+        Ids below V, in the order to train them.
+    counts : ndarray of int64, shape (V,)
+        How often each word occurs: subsampling and noise derive from it.
+    input_vectors, output_vectors : ndarray of float32, shape (V, dim)
+        Views made by `aligned_matrix`.
+    first_epoch : int
+        Epochs trained before: the random draws go on from there.
+
+    Returns
+    -------
+    TrainingResult
+
+    Raises
+    ------
+    FloatingPointError
+        If the vectors grew beyond all bounds.
+
+    Notes
+    -----
+    Threads share the matrices without locks (Hogwild, arXiv 1106.5730) and take units of the corpus, in order, from
+    one counter. Random draws and learning rate are functions of the place in the corpus, not of the thread: one
+    worker gives the same bits every time, and more differ only by their races.
+    """
+    job = Job(
+        tokens=corpus.tokens,
+        offsets=corpus.offsets,
+        input_vectors=padded(input_vectors),
+        output_vectors=padded(output_vectors),
+        keep=sampling.keep_thresholds(counts, options.sample),
+        noise=sampling.noise_table(sampling.noise_probabilities(counts, options.ns_exponent)),
+        dim=input_vectors.shape[1],
+        window=int(options.window),
+        negative=int(options.negative),
+        shrink_windows=bool(options.shrink_windows),
+        sharing=options.negative_sharing,
+        unit_words=UNIT_WORDS,
+        loss_interval=1 if options.compute_loss else LOSS_INTERVAL,
+        seed=int(options.seed) % 2**64,
+    )
+    workers = [Worker(job, SIMD) for _ in range(options.workers)]
+    words = len(corpus.tokens)
+    slope = (options.min_alpha - options.alpha) / (words * options.epochs)
+    result = TrainingResult()
+    with tqdm(total=words * options.epochs, unit="word", unit_scale=True, desc="train", disable=not progress) as bar:
+        for epoch in range(options.epochs):
+            if on_epoch_begin:
+                on_epoch_begin()
+            alpha = options.alpha + slope * words * epoch
+
+            def report(done: int, epoch: int = epoch, alpha: float = alpha) -> None:
+                loss = f"{result.loss_history[-1]:.3f}" if result.loss_history else "-"
+                bar.set_postfix(epoch=f"{epoch + 1}/{options.epochs}", lr=f"{alpha + slope * done:.5f}", loss=loss, refresh=False)
+                bar.update(words * epoch + done - bar.n)
+
+            start = time.perf_counter()
+            job.begin_epoch(first_epoch + epoch, alpha, slope)
+            run_threads(job, workers, report)
+            result.seconds += time.perf_counter() - start
+            add_counts(result, workers)
+            if not math.isfinite(result.loss_history[-1]):
+                raise FloatingPointError(
+                    f"the loss became {result.loss_history[-1]} in epoch {epoch + 1}: alpha={options.alpha} is too high"
+                )
+            if on_epoch_end:
+                on_epoch_end(result)
+    return result
+
+
+def padded(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The rows of an `aligned_matrix` with their padding."""
+    stride = vectors.strides[0] // vectors.itemsize
+    return np.lib.stride_tricks.as_strided(vectors, (len(vectors), stride))
+
+
+def run_threads(job: Job, workers: list[Worker], report: Callable[[int], None]) -> None:
+    """One epoch: a thread a worker, this one watching. An interrupt stops all at their next unit, then goes on its way."""
+    threads = [threading.Thread(target=worker.run, name=f"fastsgns-{i}", daemon=True) for i, worker in enumerate(workers)]
+    try:
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            while thread.is_alive():
+                thread.join(POLL_SECONDS)
+                report(sum(worker.words_done for worker in workers))
+    finally:
+        job.stop()
+        for thread in threads:
+            if thread.ident is not None:
+                thread.join()
+
+
+def add_counts(result: TrainingResult, workers: list[Worker]) -> None:
+    counts = [worker.take_counts() for worker in workers]
+    words, kept, pairs, loss_pairs, loss = (sum(column) for column in zip(*counts, strict=True))
+    result.words += int(words)
+    result.words_kept += int(kept)
+    result.pairs += int(pairs)
+    result.loss_history.append(loss / loss_pairs if loss_pairs else 0.0)
