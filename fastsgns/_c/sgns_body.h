@@ -79,8 +79,8 @@ SGNS_INLINE void NAME(update_tile)(float *const *inputs, float *const *old, floa
     for (int32_t d = 0; d < dim; d += LANES) {
         V output[TILE_OUTPUTS], updated[TILE_OUTPUTS];
         SGNS_UNROLL for (int k = 0; k < n_outputs; k++) updated[k] = output[k] = v_load(outputs[k] + d);
-        for (int32_t i = 0; i < n_inputs; i++) {
-            const float *gradient = gradients + i * gradients_stride;
+        const float *gradient = gradients;
+        for (int32_t i = 0; i < n_inputs; i++, gradient += gradients_stride) {
             V old_input = v_load(old[i] + d), input = v_load(inputs[i] + d);
             SGNS_UNROLL for (int k = 0; k < n_outputs; k++) {
                 V g = v_set1(gradient[k]);

@@ -1,0 +1,100 @@
+"""The sampling tables against their formulas, and the kernel's draws against the tables."""
+
+import numpy as np
+import pytest
+from scipy.stats import chisquare
+
+from fastsgns import _train
+from fastsgns.config import SIMD
+from fastsgns.sampling import keep_probabilities, keep_thresholds, noise_probabilities, noise_table
+from fastsgns.trainer import aligned_matrix, padded
+
+ZIPF = np.maximum(1_000_000 // np.arange(1, 5001), 1).astype(np.int64)
+
+
+def implied_probabilities(table):
+    """The distribution that an alias table stands for."""
+    keep = table["threshold"] / 2.0**32
+    implied = keep.copy()
+    np.add.at(implied, table["alias"], 1.0 - keep)
+    return implied / len(table)
+
+
+@pytest.mark.parametrize("exponent", [0.75, 1.0, 0.0, -0.5])
+@pytest.mark.parametrize("counts", [ZIPF, np.array([100, 1]), np.array([7]), np.full(1000, 3)])
+def test_noise_table_is_the_formula(counts, exponent):
+    weights = counts.astype(float) ** exponent
+    probabilities = noise_probabilities(counts, exponent)
+    np.testing.assert_allclose(probabilities, weights / weights.sum(), rtol=1e-9)
+    np.testing.assert_allclose(implied_probabilities(noise_table(probabilities)), probabilities, atol=1e-9)
+
+
+def test_huge_counts_do_not_overflow():
+    probabilities = noise_probabilities(np.array([2**62, 1]), 20.0)
+    assert probabilities[0] == pytest.approx(1.0)
+    assert np.isfinite(probabilities).all()
+
+
+@pytest.mark.parametrize("sample", [1e-5, 1e-3, 0.1])
+def test_keep_rule(sample):
+    share = ZIPF / ZIPF.sum()
+    expected = np.minimum(1.0, np.sqrt(sample / share) + sample / share)
+    np.testing.assert_allclose(keep_probabilities(ZIPF, sample), expected, rtol=1e-12)
+    np.testing.assert_allclose((keep_thresholds(ZIPF, sample) + 1.0) / 2**32, expected, atol=1e-9)
+
+
+def test_sample_zero_keeps_all():
+    assert (keep_thresholds(ZIPF, 0) == 2**32 - 1).all()
+
+
+def test_sample_from_one_on_is_a_count_as_in_gensim():
+    word2vec = pytest.importorskip("gensim.models").Word2Vec
+    counts = {f"w{i}": int(c) for i, c in enumerate(ZIPF[:200])}
+    for sample in (1e-4, 0.5, 30.0):
+        model = word2vec(sample=sample, min_count=1)
+        model.build_vocab_from_freq(counts)
+        theirs = [model.wv.get_vecattr(word, "sample_int") for word in counts]
+        ours = keep_thresholds(ZIPF[:200], sample)
+        np.testing.assert_allclose(ours / 2**32, np.array(theirs) / 2**32, atol=1e-6)
+
+
+def kernel(tokens, counts, *, negative=5, sample=0.0, output_vectors=None, seed=1):
+    """One epoch over `tokens`, a sentence; what the worker counted."""
+    inputs, outputs = aligned_matrix(len(counts), 1), aligned_matrix(len(counts), 1)
+    inputs[:] = 1.0
+    job = _train.Job(
+        tokens=tokens, offsets=np.array([0, len(tokens)]), input_vectors=padded(inputs), output_vectors=padded(outputs),
+        keep=keep_thresholds(counts, sample), noise=noise_table(noise_probabilities(counts, 0.75)), dim=1, window=1,
+        negative=negative, shrink_windows=True, sharing="pair", unit_words=4096, loss_interval=1, seed=seed,
+    )  # fmt: skip
+    job.begin_epoch(0, 1e-6, 0.0)
+    worker = _train.Worker(job, SIMD)
+    worker.run()
+    if output_vectors is not None:
+        output_vectors[:] = outputs[:, 0]
+    return worker.take_counts()
+
+
+def test_noise_words_come_as_often_as_they_should():
+    # Inputs are 1 and outputs near 0, so each draw of a word lowers its output by half of the learning rate.
+    counts = np.array([50, 1000, 300, 100, 30, 10, 3, 1], np.int64)
+    moved = np.zeros(len(counts))
+    kernel(np.zeros(100_000, np.int32), counts, output_vectors=moved)
+    draws = -moved[1:] / 0.5e-6  # noise that is the centre, word 0, is left out
+    expected = noise_probabilities(counts, 0.75)[1:]
+    expected *= draws.sum() / expected.sum()
+    assert draws.sum() > 500_000
+    assert chisquare(draws, expected).pvalue > 1e-4
+
+
+def test_words_survive_as_often_as_they_should():
+    counts = np.array([600_000, 300_000, 90_000, 9_000, 1_000], np.int64)
+    n = 200_000
+    kept = [kernel(np.full(n, word, np.int32), counts, sample=1e-3, seed=word)[1] for word in range(len(counts))]
+    probabilities = keep_probabilities(counts, 1e-3)
+    for word in range(len(counts)):
+        if probabilities[word] == 1.0:
+            assert kept[word] == n
+        else:
+            expected = np.array([probabilities[word], 1 - probabilities[word]]) * n
+            assert chisquare([kept[word], n - kept[word]], expected).pvalue > 1e-4
