@@ -1,0 +1,64 @@
+/* Runs one epoch of a kernel variant without Python: job on standard input, trained matrices on standard output.
+ * test_neon.py builds it for arm64 and runs it under an emulator. Usage: kernel_main VARIANT */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "sgns.h"
+
+static void *read_array(size_t size) {
+    void *array = aligned_alloc(64, (size + 63) / 64 * 64);
+    if (!array || fread(array, 1, size, stdin) != size) exit(3);
+    return array;
+}
+
+static void *scratch(size_t size) { return calloc(1, size + 4096); }
+
+static float *aligned_scratch(size_t floats) {
+    float *array = aligned_alloc(64, (floats * sizeof(float) + 63) / 64 * 64);
+    memset(array, 0, floats * sizeof(float));
+    return array;
+}
+
+int main(int argc, char **argv) {
+    int64_t *n = read_array(16 * sizeof(int64_t));
+    double *rates = read_array(2 * sizeof(double));
+    sgns_job job = {
+        .n_tokens = n[0], .n_sentences = n[1], .unit_words = n[2], .stride = n[3], .dim = (int32_t)n[4],
+        .vocab_size = (uint32_t)n[5], .window = (int32_t)n[6], .negative = (int32_t)n[7], .shrink_windows = (int32_t)n[8],
+        .sharing = (int32_t)n[9], .loss_interval = n[10], .seed = (uint64_t)n[11], .epoch = (uint64_t)n[12],
+        .learning_rate = rates[0], .learning_rate_per_word = rates[1],
+    };
+    size_t matrix = (size_t)job.vocab_size * job.stride * sizeof(float);
+    job.tokens = read_array(job.n_tokens * sizeof(int32_t));
+    job.offsets = read_array((job.n_sentences + 1) * sizeof(int64_t));
+    job.input_vectors = read_array(matrix);
+    job.output_vectors = read_array(matrix);
+    job.keep = read_array(job.vocab_size * sizeof(uint32_t));
+    job.noise = read_array(job.vocab_size * sizeof(sgns_noise));
+
+    size_t inputs = 2 * job.window, outputs = (job.negative + 16) / 16 * 16;
+    sgns_state state = {
+        .logits = aligned_scratch(inputs * outputs),
+        .old_inputs = aligned_scratch(inputs * job.stride),
+        .old_rows = scratch(inputs * sizeof(float *)),
+        .kept = scratch((job.unit_words + 2 * job.window + 1) * sizeof(int32_t)),
+        .widths = scratch(job.unit_words * sizeof(int32_t)),
+    };
+    for (int b = 0; b < BLOCKS_AHEAD; b++) {
+        state.blocks[b].inputs = scratch(inputs * sizeof(float *));
+        state.blocks[b].outputs = scratch(outputs * sizeof(float *));
+        state.blocks[b].input_weights = aligned_scratch(inputs);
+        state.blocks[b].output_weights = aligned_scratch(outputs);
+    }
+    sigmoid_init();
+    for (int v = 0; v < SGNS_VARIANT_COUNT; v++)
+        if (argc == 2 && !strcmp(SGNS_VARIANTS[v].name, argv[1]) && SGNS_VARIANTS[v].supported()) {
+            SGNS_VARIANTS[v].train(&job, &state);
+            fwrite(job.input_vectors, 1, matrix, stdout);
+            fwrite(job.output_vectors, 1, matrix, stdout);
+            fwrite(&state.pairs, sizeof(int64_t), 1, stdout);
+            fwrite(&state.loss, sizeof(double), 1, stdout);
+            return 0;
+        }
+    return 2;
+}

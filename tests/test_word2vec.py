@@ -1,0 +1,204 @@
+"""The model from corpus to neighbours: learning, gensim's calls, saving, and bad input."""
+
+import os
+import subprocess
+import sys
+
+import numpy as np
+import planted
+import pytest
+
+import fastsgns
+from fastsgns import KeyedVectors, Word2Vec
+
+PLANTED = planted.corpus()
+SMALL = [["a", "b", "c", "d"], ["b", "c", "a"], ["rare", "a", "d"]] * 20
+
+
+@pytest.fixture(scope="module", params=["window", "pair"])
+def model(request):
+    return Word2Vec(PLANTED, vector_size=32, epochs=8, sample=0, workers=2, negative_sharing=request.param, seed=5)
+
+
+@pytest.fixture
+def text(tmp_path):
+    path = tmp_path / "small.txt"
+    path.write_text("".join(" ".join(words) + "\n" for words in SMALL), encoding="utf-8")
+    return path
+
+
+def small(**options):
+    return Word2Vec(**{"sentences": SMALL, "vector_size": 8, "workers": 1, "min_count": 1, **options})
+
+
+def test_planted_neighbours_are_found(model):
+    right = 0
+    for topic in range(planted.TOPICS):
+        for word, _ in model.wv.most_similar(planted.topic_word(topic, 0), topn=5):
+            right += word.startswith(f"topic{topic}_")
+    assert right >= 0.95 * 5 * planted.TOPICS
+
+
+def test_planted_analogies_are_found(model):
+    questions = planted.analogies()
+    right = sum(model.wv.most_similar([b, c], [a], topn=1)[0][0] == d for a, b, c, d in questions)
+    assert right >= 0.8 * len(questions)
+
+
+def test_same_seed_same_bits_from_every_kind_of_input(text):
+    models = [
+        small(),
+        small(sentences=(words for words in SMALL)),
+        small(sentences=[tuple(words) for words in SMALL]),
+        small(sentences=None, corpus_file=text),
+        small(sentences=None, corpus_file=[str(text)]),
+    ]
+    for model in models[1:]:
+        assert model.wv.index_to_key == models[0].wv.index_to_key
+        np.testing.assert_array_equal(model.wv.vectors, models[0].wv.vectors)
+        np.testing.assert_array_equal(model.syn1neg, models[0].syn1neg)
+    assert (small(seed=2).wv.vectors != models[0].wv.vectors).any()
+
+
+@pytest.mark.parametrize("kind", ["list", "int32", "int64"])
+def test_integer_sequences(kind):
+    walks = np.random.default_rng(0).integers(0, 10, (200, 12))
+    sentences = [row.tolist() for row in walks] if kind == "list" else [row.astype(kind) for row in walks]
+    model = Word2Vec(sentences, vector_size=8, min_count=1, workers=1)
+    assert sorted(model.wv.index_to_key) == list(range(10))
+    assert model.wv.most_similar(positive=[model.wv.index_to_key[3]], topn=1)[0][0] in range(10)
+
+
+def test_counts_and_report():
+    model = small(min_count=30, epochs=3)
+    assert model.wv.index_to_key == ["a", "b", "c", "d"]
+    assert [model.wv.get_vecattr(word, "count") for word in "abcd"] == [60, 40, 40, 40]
+    assert (model.corpus_count, model.corpus_total_words) == (60, 200)
+    assert len(model.loss_history) == 3
+    assert model.get_latest_training_loss() == model.loss_history[-1] > 0
+    report = model.report
+    assert (report["corpus_words"], report["kept_words"], report["vocab_size"]) == (200, 180, 4)
+    assert report["words_per_second"] == pytest.approx(600 / report["train_seconds"])
+    assert report["simd"] in fastsgns.simd_variants()
+
+
+def test_build_vocab_then_train_is_the_same_as_all_at_once():
+    model = Word2Vec(vector_size=8, workers=1, min_count=1)
+    model.build_vocab(SMALL)
+    kept, gone_through = model.train(SMALL, total_examples=model.corpus_count, epochs=model.epochs)
+    assert gone_through == 5 * 200 >= kept
+    np.testing.assert_array_equal(model.wv.vectors, small().wv.vectors)
+
+
+def test_training_on_another_corpus_leaves_unknown_words_out():
+    model = small()
+    before = model.wv.vectors.copy()
+    _, gone_through = model.train([["a", "b", "unheard"], ["of"]] * 50, epochs=2)
+    assert gone_through == 200
+    assert (model.wv.vectors != before).any()
+    assert model.epochs_trained == 7
+    with pytest.raises(ValueError, match="no token"):
+        model.train([["unheard", "of"]], epochs=1)
+
+
+def test_save_and_load_go_on_training(tmp_path):
+    model = small()
+    model.save(tmp_path / "model.safetensors")
+    loaded = Word2Vec.load(tmp_path / "model.safetensors")
+    np.testing.assert_array_equal(loaded.wv.vectors, model.wv.vectors)
+    assert loaded.wv.index_to_key == model.wv.index_to_key
+    assert loaded.loss_history == model.loss_history
+    model.train(SMALL, epochs=1)
+    loaded.train(SMALL, epochs=1)
+    np.testing.assert_array_equal(loaded.syn1neg, model.syn1neg)
+
+
+def test_vectors_in_word2vec_format(tmp_path):
+    model = small()
+    for binary in (False, True):
+        path = tmp_path / f"vectors{binary}"
+        model.wv.save_word2vec_format(path, binary=binary)
+        np.testing.assert_allclose(KeyedVectors.load_word2vec_format(path, binary=binary).vectors, model.wv.vectors, atol=1e-6)
+
+
+def test_callbacks_are_called_in_order():
+    events = []
+
+    class Listener:
+        def on_train_begin(self, model):
+            events.append("begin")
+
+        def on_epoch_end(self, model):
+            events.append(len(model.loss_history))
+
+        def on_train_end(self, model):
+            events.append("end")
+
+    small(callbacks=[Listener(), object()], epochs=2)
+    assert events == ["begin", 1, 2, "end"]
+
+
+def test_queries_see_what_training_changed():
+    model = small()
+    before = dict(model.wv.most_similar("a"))
+    model.train(SMALL, epochs=20, start_alpha=0.1)
+    assert dict(model.wv.most_similar("a")) != before
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"sg": 0}, "sg=0"), ({"hs": 1}, "hs=1"), ({"negative": 0}, "negative=0"), ({"vector_size": 0}, "vector_size=0"),
+        ({"vector_size": 1.5}, "vector_size=1.5"), ({"min_count": -1}, "min_count=-1"), ({"alpha": float("nan")}, "alpha=nan"),
+        ({"min_count": 1000}, "min_count=1000"), ({"sentences": "a str"}, "split"), ({"sentences": ["a str"]}, "split"),
+        ({"sentences": []}, "empty"), ({"corpus_file": "x"}, "both"), ({"max_final_vocab": 0}, "max_final_vocab=0"),
+        ({"sentences": [["one"] * 9]}, "one distinct word"), ({"sentences": [["a"], None]}, "None"),
+    ],
+)  # fmt: skip
+def test_bad_input_is_named(options, message):
+    with pytest.raises(ValueError, match=message):
+        small(**options)
+
+
+def test_the_iterables_own_error_reaches_the_caller():
+    def sentences():
+        yield ["a", "b"]
+        raise OSError("the disk is gone")
+
+    with pytest.raises(OSError, match="the disk is gone"):
+        small(sentences=sentences())
+
+
+def test_train_before_build_vocab():
+    with pytest.raises(RuntimeError, match="build_vocab"):
+        Word2Vec().train(SMALL)
+    with pytest.raises(ValueError, match="build_vocab"):
+        Word2Vec().save("nowhere")
+
+
+def test_foreign_and_damaged_models_are_refused(tmp_path):
+    small().save(tmp_path / "model")
+    whole = (tmp_path / "model").read_bytes()
+    for i, content in enumerate([b"", b"not a model", whole[:-5], whole[: len(whole) // 2], whole + b"x"]):
+        path = tmp_path / f"bad{i}"
+        path.write_bytes(content)
+        with pytest.raises(ValueError, match=f"bad{i}"):
+            Word2Vec.load(path)
+    small().wv.save(tmp_path / "vectors")
+    with pytest.raises(ValueError, match="vectors"):
+        Word2Vec.load(tmp_path / "vectors")
+    with pytest.raises(FileNotFoundError):
+        Word2Vec.load(tmp_path / "missing")
+
+
+def test_simd_is_chosen_by_the_environment():
+    def shown(simd):
+        code = "import fastsgns; fastsgns.show_config()"
+        environment = {**os.environ, "FASTSGNS_SIMD": simd}
+        return subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False)
+
+    for name in fastsgns.simd_variants():
+        assert f"{name} (in use)" in shown(name).stdout
+    wrong = shown("mmx")
+    assert wrong.returncode != 0
+    assert "FASTSGNS_SIMD='mmx'" in wrong.stderr
