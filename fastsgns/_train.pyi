@@ -3,7 +3,6 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-SHARING: Final[dict[str, int]]
 NOISE_DTYPE: Final[np.dtype[Any]]
 
 def compiled_variants() -> dict[str, bool]: ...
@@ -24,7 +23,9 @@ class Job:
         window: int,
         negative: int,
         shrink_windows: bool,
-        sharing: str,
+        centers: int,
+        noise_words: int,
+        single_pairs: bool,
         unit_words: int,
         loss_interval: int,
         seed: int,

@@ -7,8 +7,6 @@ from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
 import numpy as np
 
 cdef extern from "sgns.h" nogil:
-    enum: SHARE_PAIR
-    enum: SHARE_WINDOW
     enum: SGNS_VARIANT_COUNT
     enum: BLOCKS_AHEAD
     enum: SIGMOID_SIZE
@@ -25,7 +23,9 @@ cdef extern from "sgns.h" nogil:
         uint32_t vocab_size
         const uint32_t *keep
         const sgns_noise *noise
-        int32_t window, negative, shrink_windows, sharing
+        int32_t window, shrink_windows, centers, noise_words
+        float noise_weight
+        int32_t single_pairs
         int64_t loss_interval
         uint64_t seed, epoch
         double learning_rate, learning_rate_per_word
@@ -34,13 +34,15 @@ cdef extern from "sgns.h" nogil:
     ctypedef struct sgns_block:
         float **inputs
         float **outputs
-        float *input_weights
-        float *output_weights
+        float *pairs
+        float *pair_sums
+        float *noise
     ctypedef struct sgns_state:
         sgns_block blocks[BLOCKS_AHEAD]
         float *logits
         float *old_inputs
         float **old_rows
+        int32_t *places
         int32_t *kept
         int32_t *widths
         int64_t words_done, words_kept, pairs, loss_pairs
@@ -50,13 +52,14 @@ cdef extern from "sgns.h" nogil:
         int (*supported)()
         void (*train)(sgns_job *, sgns_state *) noexcept nogil
     const sgns_variant SGNS_VARIANTS[]
+    int64_t block_inputs(const sgns_job *)
+    int64_t block_stride(const sgns_job *)
     void sigmoid_init()
     float c_sigmoid "sigmoid" (float)
     double logistic_loss(float)
 
 sigmoid_init()
 
-SHARING = {"pair": SHARE_PAIR, "window": SHARE_WINDOW}
 NOISE_DTYPE = np.dtype([("threshold", np.uint32), ("alias", np.uint32)])
 
 
@@ -90,8 +93,8 @@ cdef class Job:
     cdef object arrays  # keeps the buffers alive
 
     def __cinit__(self, *, tokens, offsets, input_vectors, output_vectors, keep, noise, int32_t dim, int32_t window,
-                  int32_t negative, bint shrink_windows, str sharing, int64_t unit_words, int64_t loss_interval,
-                  uint64_t seed):
+                  int32_t negative, bint shrink_windows, int32_t centers, int32_t noise_words, bint single_pairs,
+                  int64_t unit_words, int64_t loss_interval, uint64_t seed):
         cdef const int32_t[::1] tokens_view = checked(tokens, "tokens", np.int32, 1)
         cdef const int64_t[::1] offsets_view = checked(offsets, "offsets", np.int64, 1)
         cdef float[:, ::1] inputs_view = checked(input_vectors, "input_vectors", np.float32, 2)
@@ -113,8 +116,10 @@ cdef class Job:
             raise ValueError("tokens must be ids of the vocabulary, one at least")
         if len(offsets) < 2 or offsets[0] != 0 or offsets[len(offsets) - 1] != len(tokens) or np.any(np.diff(offsets) <= 0):
             raise ValueError("offsets must rise from 0 to len(tokens)")
-        if window < 1 or negative < 1 or unit_words < 1 or loss_interval < 1 or unit_words >= 2**30 or window >= 2**20:
-            raise ValueError("window, negative, unit_words and loss_interval must be positive and of sensible size")
+        if min(window, negative, centers, noise_words, unit_words, loss_interval) < 1:
+            raise ValueError("window, negative, centers, noise_words, unit_words and loss_interval must be positive")
+        if max(window, negative, centers, noise_words) >= 2**20 or unit_words >= 2**30 or (single_pairs and centers > 1):
+            raise ValueError("window, negative, centers, noise_words or unit_words is too large")
         self.arrays = (tokens, offsets, input_vectors, output_vectors, keep, noise)
         self.job.tokens = &tokens_view[0]
         self.job.offsets = &offsets_view[0]
@@ -129,9 +134,11 @@ cdef class Job:
         self.job.keep = &keep_view[0]
         self.job.noise = <const sgns_noise *>&noise_view[0]
         self.job.window = window
-        self.job.negative = negative
         self.job.shrink_windows = shrink_windows
-        self.job.sharing = SHARING[sharing]
+        self.job.centers = centers
+        self.job.noise_words = noise_words
+        self.job.noise_weight = <float>negative / noise_words
+        self.job.single_pairs = single_pairs
         self.job.loss_interval = loss_interval
         self.job.seed = seed
 
@@ -169,7 +176,7 @@ cdef class Worker:
         # One block, cut into arrays that begin on cache lines of their own; the first pass measures, the second cuts.
         cdef sgns_job *job = &self.job.job
         cdef sgns_state *state = &self.state
-        cdef size_t inputs = 2 * job.window, outputs = (job.negative + 16) // 16 * 16
+        cdef size_t inputs = block_inputs(job), outputs = block_stride(job)
         cdef size_t used = 0
         cdef char *base = NULL
         cdef int turn, b
@@ -178,13 +185,15 @@ cdef class Worker:
             state.logits = <float *>cut(base, &used, inputs * outputs * sizeof(float))
             state.old_inputs = <float *>cut(base, &used, inputs * job.stride * sizeof(float))
             state.old_rows = <float **>cut(base, &used, inputs * sizeof(float *))
+            state.places = <int32_t *>cut(base, &used, inputs * sizeof(int32_t))
             state.kept = <int32_t *>cut(base, &used, (job.unit_words + 2 * job.window + 1) * sizeof(int32_t))
             state.widths = <int32_t *>cut(base, &used, job.unit_words * sizeof(int32_t))
             for b in range(BLOCKS_AHEAD):
                 state.blocks[b].inputs = <float **>cut(base, &used, inputs * sizeof(float *))
                 state.blocks[b].outputs = <float **>cut(base, &used, outputs * sizeof(float *))
-                state.blocks[b].input_weights = <float *>cut(base, &used, inputs * sizeof(float))
-                state.blocks[b].output_weights = <float *>cut(base, &used, outputs * sizeof(float))
+                state.blocks[b].pairs = <float *>cut(base, &used, inputs * outputs * sizeof(float))
+                state.blocks[b].pair_sums = <float *>cut(base, &used, inputs * sizeof(float))
+                state.blocks[b].noise = <float *>cut(base, &used, outputs * sizeof(float))
             if turn == 0:
                 self.memory = PyMem_Calloc(used + 64, 1)
                 if self.memory == NULL:

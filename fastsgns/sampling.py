@@ -1,4 +1,5 @@
-"""What the kernel draws from: the keep-thresholds of subsampling and the noise distribution count^0.75 as an alias table."""
+"""What the kernel draws from: the keep-thresholds of subsampling, the noise distribution count^0.75 as an alias table,
+and how many noise words serve how many pairs."""
 
 from __future__ import annotations
 
@@ -9,7 +10,28 @@ from numpy.typing import NDArray
 
 from fastsgns._train import NOISE_DTYPE
 
-__all__ = ["keep_probabilities", "keep_thresholds", "noise_probabilities", "noise_table"]
+__all__ = ["SHARING", "block_shape", "keep_probabilities", "keep_thresholds", "noise_probabilities", "noise_table"]
+
+GROUP_CENTERS = 4
+SHARING = ("pair", "window", "group")
+
+
+def block_shape(negative_sharing: str, negative: int) -> dict[str, int]:
+    """How much the kernel trains at once, as arguments of `Job`: centres, and noise words for all their pairs.
+
+    A pair meets `negative` noise words in all; where a block draws another number, each weighs more or less.
+
+    Parameters
+    ----------
+    negative_sharing : {"pair", "window", "group"}
+        Fresh noise words for a single (centre, context) pair; for a window (Ji et al. 2016, arXiv 1604.04661); for the
+        windows of GROUP_CENTERS neighbouring centres.
+    negative : int
+        Noise words for a pair.
+    """
+    if negative_sharing == "group":
+        return {"centers": GROUP_CENTERS, "noise_words": negative + 1, "single_pairs": 0}
+    return {"centers": 1, "noise_words": negative, "single_pairs": int(negative_sharing == "pair")}
 
 
 def keep_probabilities(counts: NDArray[np.int64], sample: float) -> NDArray[np.float64]:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from tqdm.auto import tqdm
 
 from fastsgns import sampling
-from fastsgns._train import SHARING, Job, Worker
+from fastsgns._train import Job, Worker
 from fastsgns.config import SIMD, available_cores
 from fastsgns.corpus import Corpus
 
@@ -59,8 +59,8 @@ class TrainingOptions:
         check_real("ns_exponent", self.ns_exponent, None)
         if self.alpha == 0:
             raise ValueError("alpha=0 trains nothing; gensim's default is 0.025")
-        if self.negative_sharing not in SHARING:
-            raise ValueError(f"negative_sharing={self.negative_sharing!r}: choose one of {', '.join(sorted(SHARING))}")
+        if self.negative_sharing not in sampling.SHARING:
+            raise ValueError(f"negative_sharing={self.negative_sharing!r}: choose one of {', '.join(sampling.SHARING)}")
 
 
 def check_integer(name: str, value: object, least: int | None, most: int | None = None) -> None:
@@ -163,7 +163,7 @@ def train(
         window=int(options.window),
         negative=int(options.negative),
         shrink_windows=bool(options.shrink_windows),
-        sharing=options.negative_sharing,
+        **sampling.block_shape(options.negative_sharing, int(options.negative)),
         unit_words=UNIT_WORDS,
         loss_interval=1 if options.compute_loss else LOSS_INTERVAL,
         seed=int(options.seed) % 2**64,

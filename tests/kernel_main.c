@@ -24,8 +24,9 @@ int main(int argc, char **argv) {
     double *rates = read_array(2 * sizeof(double));
     sgns_job job = {
         .n_tokens = n[0], .n_sentences = n[1], .unit_words = n[2], .stride = n[3], .dim = (int32_t)n[4],
-        .vocab_size = (uint32_t)n[5], .window = (int32_t)n[6], .negative = (int32_t)n[7], .shrink_windows = (int32_t)n[8],
-        .sharing = (int32_t)n[9], .loss_interval = n[10], .seed = (uint64_t)n[11], .epoch = (uint64_t)n[12],
+        .vocab_size = (uint32_t)n[5], .window = (int32_t)n[6], .shrink_windows = (int32_t)n[7], .centers = (int32_t)n[8],
+        .noise_words = (int32_t)n[9], .noise_weight = (float)n[10] / (float)n[9], .single_pairs = (int32_t)n[11],
+        .loss_interval = n[12], .seed = (uint64_t)n[13], .epoch = (uint64_t)n[14],
         .learning_rate = rates[0], .learning_rate_per_word = rates[1],
     };
     size_t matrix = (size_t)job.vocab_size * job.stride * sizeof(float);
@@ -36,19 +37,21 @@ int main(int argc, char **argv) {
     job.keep = read_array(job.vocab_size * sizeof(uint32_t));
     job.noise = read_array(job.vocab_size * sizeof(sgns_noise));
 
-    size_t inputs = 2 * job.window, outputs = (job.negative + 16) / 16 * 16;
+    size_t inputs = block_inputs(&job), outputs = block_stride(&job);
     sgns_state state = {
         .logits = aligned_scratch(inputs * outputs),
         .old_inputs = aligned_scratch(inputs * job.stride),
         .old_rows = scratch(inputs * sizeof(float *)),
+        .places = scratch(inputs * sizeof(int32_t)),
         .kept = scratch((job.unit_words + 2 * job.window + 1) * sizeof(int32_t)),
         .widths = scratch(job.unit_words * sizeof(int32_t)),
     };
     for (int b = 0; b < BLOCKS_AHEAD; b++) {
         state.blocks[b].inputs = scratch(inputs * sizeof(float *));
         state.blocks[b].outputs = scratch(outputs * sizeof(float *));
-        state.blocks[b].input_weights = aligned_scratch(inputs);
-        state.blocks[b].output_weights = aligned_scratch(outputs);
+        state.blocks[b].pairs = aligned_scratch(inputs * outputs);
+        state.blocks[b].pair_sums = aligned_scratch(inputs);
+        state.blocks[b].noise = aligned_scratch(outputs);
     }
     sigmoid_init();
     for (int v = 0; v < SGNS_VARIANT_COUNT; v++)

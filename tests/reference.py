@@ -34,21 +34,22 @@ def sigmoid(x):
     return 1 / (1 + np.exp(-np.clip(x, -8, 8)))
 
 
-def objective(input_vector, output_vectors, sigmoid=lambda x: 1 / (1 + np.exp(-x))):
-    """J of one pair: output_vectors[0] is the positive word's, the others are noise."""
+def objective(input_vector, output_vectors, noise_weight=1.0, sigmoid=lambda x: 1 / (1 + np.exp(-x))):
+    """J of one pair; output_vectors[0] is the centre, the others are noise."""
     logits = output_vectors @ input_vector
-    return -np.log(sigmoid(logits[0])) - np.log(sigmoid(-logits[1:])).sum()
+    return -np.log(sigmoid(logits[0])) - noise_weight * np.log(sigmoid(-logits[1:])).sum()
 
 
-def gradients(inputs, outputs, sigmoid=sigmoid):
-    """Of the sum of J over every input row against all output rows, with respect to both matrices."""
+def gradients(inputs, outputs, noise_weight=1.0, sigmoid=sigmoid):
+    """Of the sum of J over every input row, with respect to both matrices."""
     error = sigmoid(inputs @ outputs.T)
     error[:, 0] -= 1
+    error[:, 1:] *= noise_weight
     return error @ outputs, error.T @ inputs
 
 
 def blocks(job, epoch, unit):
-    """The (inputs, outputs, learning_rate) that a work unit trains, as lists of word ids; outputs[0] is the centre."""
+    """What a work unit trains, as (windows, noise words, learning rate); a window is (centre, contexts), all word ids."""
     tokens, offsets, window = job["tokens"], job["offsets"], job["window"]
     size, random = job["unit_words"], Random(job["seed"], epoch, unit)
 
@@ -61,15 +62,13 @@ def blocks(job, epoch, unit):
                 found.append(int(tokens[t]))
         return found
 
-    def outputs(center):
-        drawn = [center]
-        for _ in range(job["negative"]):
+    def noise():
+        drawn = []
+        for _ in range(job["noise_words"]):
             bits = random.next()
             word = (bits & 0xFFFFFFFF) * len(job["keep"]) >> 32
             entry = job["noise"][word]
-            word = word if bits >> 32 < int(entry["threshold"]) else int(entry["alias"])
-            if word != center:
-                drawn.append(word)
+            drawn.append(word if bits >> 32 < int(entry["threshold"]) else int(entry["alias"]))
         return drawn
 
     unit_begin, unit_end = unit * size, min((unit + 1) * size, len(tokens))
@@ -83,26 +82,28 @@ def blocks(job, epoch, unit):
         line = left + words + right
         widths = [1 + random.below(window) if job["shrink_windows"] else window for _ in words]
         rate = job["learning_rate"] + job["learning_rate_per_word"] * begin
+        windows = []
         for i, (center, width) in enumerate(zip(words, widths, strict=True)):
             place = len(left) + i
             contexts = line[max(0, place - width) : place] + line[place + 1 : place + 1 + width]
-            if job["sharing"] == "pair":
-                for context in contexts:
-                    yield [context], outputs(center), rate
-            elif contexts:
-                yield contexts, outputs(center), rate
+            windows += [(center, [context]) for context in contexts] if job["single_pairs"] else [(center, contexts)]
+        for i in range(0, len(windows), job["centers"]):
+            if any(contexts for _, contexts in windows[i : i + job["centers"]]):
+                yield windows[i : i + job["centers"]], noise(), rate
 
 
 def train(job, epoch, input_vectors, output_vectors):
     """One epoch over float64 matrices, in place. Returns pairs and their summed J (before each block's update)."""
-    pairs, loss = 0, 0.0
+    pairs, loss, noise_weight = 0, 0.0, job["negative"] / job["noise_words"]
     units = -(-len(job["tokens"]) // job["unit_words"])
     for unit in range(units):
-        for contexts, outputs, rate in blocks(job, epoch, unit):
-            inputs, out = input_vectors[contexts], output_vectors[outputs]
-            loss += sum(objective(row, out) for row in inputs)
-            pairs += len(contexts)
-            input_gradient, output_gradient = gradients(inputs, out)
-            np.subtract.at(input_vectors, contexts, rate * input_gradient)
-            np.subtract.at(output_vectors, outputs, rate * output_gradient)
+        for windows, noise, rate in blocks(job, epoch, unit):
+            old_inputs, old_outputs = input_vectors.copy(), output_vectors.copy()
+            for center, contexts in windows:
+                outputs = [center] + [word for word in noise if word != center]
+                loss += sum(objective(row, old_outputs[outputs], noise_weight) for row in old_inputs[contexts])
+                pairs += len(contexts)
+                gradient = gradients(old_inputs[contexts], old_outputs[outputs], noise_weight)
+                np.subtract.at(input_vectors, contexts, rate * gradient[0])
+                np.subtract.at(output_vectors, outputs, rate * gradient[1])
     return pairs, loss

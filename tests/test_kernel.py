@@ -5,7 +5,7 @@ import pytest
 import reference
 
 from fastsgns import _train
-from fastsgns.sampling import keep_thresholds, noise_probabilities, noise_table
+from fastsgns.sampling import SHARING, block_shape, keep_thresholds, noise_probabilities, noise_table
 
 VARIANTS = [name for name, supported in _train.compiled_variants().items() if supported]
 
@@ -23,6 +23,7 @@ def matrix(rng, rows, dim, scale):
 def make_job(
     *, sharing, dim=10, window=5, negative=5, words=30, lengths=(1, 40, 1, 7, 100, 2), shrink=True, unit_words=64,
     sample=1e-2, scale=0.5, seed=7, learning_rate=0.05,
+    **shape,
 ):  # fmt: skip
     rng = np.random.default_rng(seed)
     tokens = rng.zipf(1.5, sum(lengths)).clip(max=words).astype(np.int32) - 1
@@ -34,8 +35,8 @@ def make_job(
         output_vectors=matrix(rng, words, dim, scale),
         keep=keep_thresholds(counts, sample),
         noise=noise_table(noise_probabilities(counts, 0.75)),
-        dim=dim, window=window, negative=negative, shrink_windows=shrink, sharing=sharing,
-        unit_words=unit_words, loss_interval=1, seed=seed,
+        dim=dim, window=window, negative=negative, shrink_windows=shrink,
+        unit_words=unit_words, loss_interval=1, seed=seed, **{**block_shape(sharing, negative), **shape},
         learning_rate=learning_rate, learning_rate_per_word=-learning_rate / (2 * len(tokens)),
     )  # fmt: skip
 
@@ -63,21 +64,21 @@ def check(simd, epoch=3, **options):
     assert kernel_loss / pairs == pytest.approx(loss / pairs, rel=2e-3)
 
 
-@pytest.mark.parametrize("sharing", ["pair", "window"])
+@pytest.mark.parametrize("sharing", SHARING)
 @pytest.mark.parametrize("dim", [1, 7, 8, 9, 15, 16, 17, 31, 33, 100, 300])
 @pytest.mark.parametrize("simd", VARIANTS)
 def test_equals_reference_at_each_dim(simd, dim, sharing):
     check(simd, dim=dim, sharing=sharing, scale=min(0.5, 4 / dim))
 
 
-@pytest.mark.parametrize("sharing", ["pair", "window"])
+@pytest.mark.parametrize("sharing", SHARING)
 @pytest.mark.parametrize("negative", range(1, 21))
 @pytest.mark.parametrize("simd", VARIANTS)
 def test_equals_reference_at_each_number_of_negatives(simd, negative, sharing):
     check(simd, dim=17, negative=negative, sharing=sharing, words=200)
 
 
-@pytest.mark.parametrize("sharing", ["pair", "window"])
+@pytest.mark.parametrize("sharing", SHARING)
 @pytest.mark.parametrize("window", [1, 2, 10])
 @pytest.mark.parametrize("shrink", [True, False])
 @pytest.mark.parametrize("simd", VARIANTS)
@@ -85,20 +86,26 @@ def test_equals_reference_at_each_window(simd, shrink, window, sharing):
     check(simd, dim=20, window=window, shrink=shrink, sharing=sharing)
 
 
-@pytest.mark.parametrize("sharing", ["pair", "window"])
+@pytest.mark.parametrize("sharing", SHARING)
 @pytest.mark.parametrize("unit_words", [1, 3, 10, 1000])
 @pytest.mark.parametrize("simd", VARIANTS)
 def test_equals_reference_where_units_cut_sentences(simd, unit_words, sharing):
     check(simd, unit_words=unit_words, sharing=sharing)
 
 
-@pytest.mark.parametrize("sharing", ["pair", "window"])
+@pytest.mark.parametrize("sharing", SHARING)
 @pytest.mark.parametrize("simd", VARIANTS)
 def test_equals_reference_with_saturated_logits(simd, sharing):
     check(simd, dim=100, scale=2.0, sharing=sharing, learning_rate=1e-3)
 
 
-@pytest.mark.parametrize("sharing", ["pair", "window"])
+@pytest.mark.parametrize(("centers", "noise_words"), [(2, 6), (3, 1), (5, 13), (16, 32), (7, 5)])
+@pytest.mark.parametrize("simd", VARIANTS)
+def test_equals_reference_at_each_shape_of_block(simd, centers, noise_words):
+    check(simd, sharing="group", centers=centers, noise_words=noise_words, dim=20)
+
+
+@pytest.mark.parametrize("sharing", SHARING)
 @pytest.mark.parametrize("simd", VARIANTS)
 def test_tiny_vocabulary_repeats_rows(simd, sharing):
     """Noise that is the centre is left out; words drawn or met twice count twice."""
@@ -124,7 +131,7 @@ def test_every_token_is_a_centre_once_whatever_the_units():
     for unit_words in (1, 3, 7, 64, 1000):
         job = make_job(sharing="window", sample=0, lengths=(5, 90, 1, 30), unit_words=unit_words)
         units = -(-len(job["tokens"]) // unit_words)
-        centers = [out[0] for unit in range(units) for _, out, _ in reference.blocks(job, 0, unit)]
+        centers = [center for u in range(units) for windows, _, _ in reference.blocks(job, 0, u) for center, _ in windows]
         several = np.concatenate([job["tokens"][:95], job["tokens"][96:]])  # the sentence of one word has no pairs
         assert centers == several.tolist()
 
@@ -140,12 +147,12 @@ def test_reference_gradients_by_finite_differences():
     rng = np.random.default_rng(0)
     exact = lambda x: 1 / (1 + np.exp(-x))  # noqa: E731
     inputs, outputs = rng.normal(size=(3, 6)), rng.normal(size=(4, 6))
-    for matrix_, gradient in zip((inputs, outputs), reference.gradients(inputs, outputs, exact), strict=True):
+    for matrix_, gradient in zip((inputs, outputs), reference.gradients(inputs, outputs, 0.3, exact), strict=True):
         for place in np.ndindex(matrix_.shape):
             sums = []
             for step in (1e-6, -2e-6):
                 matrix_[place] += step
-                sums.append(sum(reference.objective(row, outputs) for row in inputs))
+                sums.append(sum(reference.objective(row, outputs, 0.3) for row in inputs))
             matrix_[place] += 1e-6
             assert (sums[0] - sums[1]) / 2e-6 == pytest.approx(gradient[place], rel=1e-5, abs=1e-7)
 

@@ -9,7 +9,7 @@ import pytest
 import reference
 from test_kernel import make_job
 
-from fastsgns._train import SHARING
+from fastsgns.sampling import SHARING
 
 TESTS = Path(__file__).parent
 HEADERS = TESTS.parent / "fastsgns" / "_c"
@@ -31,13 +31,13 @@ def program(tmp_path_factory):
 
 @pytest.mark.parametrize("variant", ["neon", "scalar"])
 @pytest.mark.parametrize(("dim", "negative"), [(1, 5), (7, 1), (15, 5), (16, 6), (33, 12), (100, 20)])
-@pytest.mark.parametrize("sharing", list(SHARING))
+@pytest.mark.parametrize("sharing", SHARING)
 def test_equals_reference(program, sharing, dim, negative, variant):
     job = make_job(sharing=sharing, dim=dim, negative=negative)
     vocab_size, stride = job["input_vectors"].shape
     header = [
-        len(job["tokens"]), len(job["offsets"]) - 1, job["unit_words"], stride, dim, vocab_size, job["window"], negative,
-        job["shrink_windows"], SHARING[sharing], 1, job["seed"], 0, 0, 0, 0,
+        len(job["tokens"]), len(job["offsets"]) - 1, job["unit_words"], stride, dim, vocab_size, job["window"], job["shrink_windows"],
+        job["centers"], job["noise_words"], negative, job["single_pairs"], 1, job["seed"], 0, 0,
     ]  # fmt: skip
     names = ("tokens", "offsets", "input_vectors", "output_vectors", "keep", "noise")
     rates = np.array([job["learning_rate"], job["learning_rate_per_word"]])

@@ -24,13 +24,16 @@ SGNS_INLINE __m256 sigmoid_avx2(__m256 x) {
 
 #define ISA avx2
 #define LANES 8
+#define TILE_OUTPUTS 6
 #define V __m256
 #define v_zero() _mm256_setzero_ps()
 #define v_load(p) _mm256_load_ps(p)
 #define v_store(p, x) _mm256_store_ps(p, x)
 #define v_set1(x) _mm256_set1_ps(x)
+#define v_sub(a, b) _mm256_sub_ps(a, b)
 #define v_mul(a, b) _mm256_mul_ps(a, b)
 #define v_fma(a, b, c) _mm256_fmadd_ps(a, b, c)
+#define v_fnma(a, b, c) _mm256_fnmadd_ps(a, b, c)
 #define v_sum4 sum4_avx2
 #define v_sigmoid sigmoid_avx2
 #include "sgns_body.h"

@@ -37,13 +37,16 @@ SGNS_INLINE __m512 sigmoid_avx512(__m512 x) {
 
 #define ISA avx512
 #define LANES 16
+#define TILE_OUTPUTS 12
 #define V __m512
 #define v_zero() _mm512_setzero_ps()
 #define v_load(p) _mm512_load_ps(p)
 #define v_store(p, x) _mm512_store_ps(p, x)
 #define v_set1(x) _mm512_set1_ps(x)
+#define v_sub(a, b) _mm512_sub_ps(a, b)
 #define v_mul(a, b) _mm512_mul_ps(a, b)
 #define v_fma(a, b, c) _mm512_fmadd_ps(a, b, c)
+#define v_fnma(a, b, c) _mm512_fnmadd_ps(a, b, c)
 #define v_sum4 sum4_avx512
 #define v_sigmoid sigmoid_avx512
 #include "sgns_body.h"

@@ -14,13 +14,16 @@ SGNS_INLINE float32x4_t sigmoid_neon(float32x4_t x) {
 
 #define ISA neon
 #define LANES 4
+#define TILE_OUTPUTS 6
 #define V float32x4_t
 #define v_zero() vdupq_n_f32(0.0f)
 #define v_load(p) vld1q_f32(p)
 #define v_store(p, x) vst1q_f32(p, x)
 #define v_set1(x) vdupq_n_f32(x)
+#define v_sub(a, b) vsubq_f32(a, b)
 #define v_mul(a, b) vmulq_f32(a, b)
 #define v_fma(a, b, c) vfmaq_f32(c, a, b)
+#define v_fnma(a, b, c) vfmsq_f32(c, a, b)
 #define v_sum4 sum4_neon
 #define v_sigmoid sigmoid_neon
 #include "sgns_body.h"

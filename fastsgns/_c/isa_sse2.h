@@ -15,13 +15,16 @@ SGNS_INLINE __m128 sigmoid_sse2(__m128 x) {
 
 #define ISA sse2
 #define LANES 4
+#define TILE_OUTPUTS 6
 #define V __m128
 #define v_zero() _mm_setzero_ps()
 #define v_load(p) _mm_load_ps(p)
 #define v_store(p, x) _mm_store_ps(p, x)
 #define v_set1(x) _mm_set1_ps(x)
+#define v_sub(a, b) _mm_sub_ps(a, b)
 #define v_mul(a, b) _mm_mul_ps(a, b)
 #define v_fma(a, b, c) _mm_add_ps(_mm_mul_ps(a, b), c)
+#define v_fnma(a, b, c) _mm_sub_ps(c, _mm_mul_ps(a, b))
 #define v_sum4 sum4_sse2
 #define v_sigmoid sigmoid_sse2
 #include "sgns_body.h"

@@ -33,8 +33,6 @@
 #define sgns_fetch_add(counter, n) __atomic_fetch_add(counter, n, __ATOMIC_RELAXED)
 #endif
 
-enum { SHARE_PAIR = 0, SHARE_WINDOW = 1 };
-
 /* Alias method (Walker 1977): word i of a uniform draw stays with odds threshold / 2^32, else becomes `alias`. */
 typedef struct {
     uint32_t threshold;
@@ -54,7 +52,10 @@ typedef struct {
     uint32_t vocab_size;
     const uint32_t *keep;       /* [vocab_size] subsampling: a token stays if 32 random bits are <= keep[id] */
     const sgns_noise *noise;    /* [vocab_size] alias table of the noise distribution */
-    int32_t window, negative, shrink_windows, sharing;
+    int32_t window, shrink_windows;
+    int32_t centers, noise_words; /* a block has that many centres, at most, and draws that many noise words ... */
+    float noise_weight;         /* ... which weigh so much each: `negative` noise words a pair in all */
+    int32_t single_pairs;       /* instead: a block is one pair */
     int64_t loss_interval;      /* the loss is taken on every n-th block of a unit */
     uint64_t seed, epoch;
     double learning_rate, learning_rate_per_word; /* at the epoch's first token; added for every token after it */
@@ -62,13 +63,15 @@ typedef struct {
     volatile int32_t stop;      /* set from outside: threads return before their next unit */
 } sgns_job;
 
-/* Rows that are trained together: every input against every output; the first output is the positive one. */
+/* Rows that are trained together, every input against every output, all distinct. An output may be a centre, noise or
+ * both: input i and output k have pairs[i][k] pairs in common, and k is noise, of weight noise[k], to i's other pairs. */
 typedef struct {
     int32_t n_inputs, n_outputs;
     float learning_rate;
-    float **inputs, **outputs;  /* [2 * window], [negative + 1] distinct rows ... */
-    float *input_weights;       /* ... and how often each was drawn; output_weights has room */
-    float *output_weights;      /*     for a multiple of 16 and holds finite numbers throughout */
+    float **inputs, **outputs;  /* [block_inputs], [block_stride] rows */
+    float *pairs;               /* [block_inputs, block_stride] */
+    float *pair_sums;           /* [block_inputs] over the outputs */
+    float *noise;               /* [block_stride]; beyond n_outputs finite numbers, and zero pairs */
 } sgns_block;
 
 enum { BLOCKS_AHEAD = 4 }; /* blocks prepared, their rows prefetched, before they are trained; a power of two */
@@ -77,9 +80,10 @@ enum { BLOCKS_AHEAD = 4 }; /* blocks prepared, their rows prefetched, before the
 typedef struct {
     sgns_random random;
     sgns_block blocks[BLOCKS_AHEAD];
-    float *logits;              /* [2 * window, negative + 1 rounded up to 16]; then the gradients */
-    float *old_inputs;          /* [2 * window, stride]; used where the outputs do not fit one tile ... */
-    float **old_rows;           /* [2 * window] ... and its rows */
+    float *logits;              /* [block_inputs, block_stride]; then the gradients */
+    float *old_inputs;          /* [block_inputs, stride]; used where the outputs do not fit one tile ... */
+    float **old_rows;           /* [block_inputs] ... and its rows */
+    int32_t *places;            /* [block_inputs] the input that stands at each place of the block's span, or -1 */
     int32_t *kept;              /* [unit_words + 2 * window] ids that survived subsampling */
     int32_t *widths;            /* [unit_words] reduced windows */
     int64_t block_count;        /* blocks of this unit so far */
@@ -93,6 +97,12 @@ typedef struct {
     int (*supported)(void);
     void (*train)(sgns_job *, sgns_state *); /* takes units until none is left */
 } sgns_variant;
+
+/* The most inputs of a block: its centres and their windows. */
+static inline int64_t block_inputs(const sgns_job *job) { return job->centers + 2 * (int64_t)job->window; }
+
+/* Outputs of a block, rounded up to whole vectors of any variant. */
+static inline int64_t block_stride(const sgns_job *job) { return (job->centers + job->noise_words + 15) / 16 * 16; }
 
 #include "units.h"
 

@@ -1,36 +1,55 @@
-/* The kernel, written once; each isa_*.h gives ISA, LANES, V and the v_* operations and includes this (hence no guard).
+/* The kernel, written once; each isa_*.h gives ISA, LANES, TILE_OUTPUTS, V and the v_* operations and includes this
+ * (hence no guard).
  *
- * train_block takes C input rows I and N output rows O, all distinct, and does
+ * train_block takes input rows I and output rows O, all distinct, and does
  *
- *     logits     X = I O'                                        (C x N dot products)
- *     gradients  G[i][k] = learning_rate weight[i] weight[k] ((k == 0) - s(X[i][k]))
- *     update     I += G O,  O += G' I                            (both from the values before the block)
+ *     logits     X = I O'
+ *     gradients  G[i][k] = learning_rate (pairs[i][k] - weight[i][k] s(X[i][k])),
+ *                weight[i][k] = pairs[i][k] + noise[k] (pair_sums[i] - pairs[i][k])
+ *     update     I += G O,  O += G' I                 (both from the values before the block)
  *
- * in tiles of 2 x 6 rows: 12 sums and 3 operands fill the 16 registers that every architecture has. */
+ * in tiles of 2 x TILE_OUTPUTS rows. With 6 outputs 12 sums and 3 operands fill the 16 registers that every
+ * architecture has; with 12, the 32 of AVX-512. */
 #define JOIN_(base, isa) base##_##isa
 #define JOIN(base, isa) JOIN_(base, isa)
 #define NAME(base) JOIN(base, ISA)
 
 #define TILE_INPUTS 2
-#define TILE_OUTPUTS 6
+#define TILE_SUMS ((TILE_OUTPUTS + 3) / 4 * 4)
 
 /* Calls with the number of outputs of this tile as a constant, so that its loops unroll into registers. */
-#define FOR_TILE_OF(n, CALL) \
-    switch (n) {             \
+#define UP_TO_6(CALL)        \
     case 1: CALL(1); break;  \
     case 2: CALL(2); break;  \
     case 3: CALL(3); break;  \
     case 4: CALL(4); break;  \
     case 5: CALL(5); break;  \
+    case 6: CALL(6); break;
+#if TILE_OUTPUTS == 12
+#define FOR_TILE_OF(n, CALL)   \
+    switch (n) {               \
+    UP_TO_6(CALL)              \
+    case 7: CALL(7); break;    \
+    case 8: CALL(8); break;    \
+    case 9: CALL(9); break;    \
+    case 10: CALL(10); break;  \
+    case 11: CALL(11); break;  \
+    default: CALL(12); break;  \
+    }
+#else
+#define FOR_TILE_OF(n, CALL) \
+    switch (n) {             \
+    UP_TO_6(CALL)            \
     default: CALL(6); break; \
     }
+#endif
 
 /* Logits of n_inputs x n_outputs rows, both numbers known where this is inlined. */
 SGNS_INLINE void NAME(dot_tile)(float *const *inputs, float *const *outputs, int n_inputs, int n_outputs, int32_t dim,
                                 float *logits, int32_t logits_stride) {
-    V sums[TILE_INPUTS][TILE_OUTPUTS], input[TILE_INPUTS];
+    V sums[TILE_INPUTS][TILE_SUMS], input[TILE_INPUTS];
     SGNS_UNROLL for (int i = 0; i < TILE_INPUTS; i++)
-        SGNS_UNROLL for (int k = 0; k < TILE_OUTPUTS; k++) sums[i][k] = v_zero();
+        SGNS_UNROLL for (int k = 0; k < TILE_SUMS; k++) sums[i][k] = v_zero();
     for (int32_t d = 0; d < dim; d += LANES) {
         SGNS_UNROLL for (int i = 0; i < n_inputs; i++) input[i] = v_load(inputs[i] + d);
         SGNS_UNROLL for (int k = 0; k < n_outputs; k++) {
@@ -39,9 +58,9 @@ SGNS_INLINE void NAME(dot_tile)(float *const *inputs, float *const *outputs, int
         }
     }
     SGNS_UNROLL for (int i = 0; i < n_inputs; i++) {
-        float totals[8];
-        v_sum4(sums[i][0], sums[i][1], sums[i][2], sums[i][3], totals);
-        if (n_outputs > 4) v_sum4(sums[i][4], sums[i][5], sums[i][4], sums[i][5], totals + 4);
+        float totals[TILE_SUMS];
+        SGNS_UNROLL for (int k = 0; k < n_outputs; k += 4)
+            v_sum4(sums[i][k], sums[i][k + 1], sums[i][k + 2], sums[i][k + 3], totals + k);
         memcpy(logits + i * logits_stride, totals, (size_t)n_outputs * sizeof(float));
     }
 }
@@ -61,15 +80,15 @@ static void NAME(compute_logits)(const sgns_block *block, int32_t dim, float *lo
 
 /* Turns logits into gradients in place. */
 static void NAME(compute_gradients)(const sgns_block *block, float *logits, int32_t logits_stride) {
+    V learning_rate = v_set1(block->learning_rate);
     for (int32_t i = 0; i < block->n_inputs; i++) {
-        float *row = logits + i * logits_stride;
-        float scale = block->learning_rate * block->input_weights[i];
-        V minus_scale = v_set1(-scale);
+        V pair_sum = v_set1(block->pair_sums[i]);
         for (int32_t k = 0; k < block->n_outputs; k += LANES) {
-            V weight = v_mul(minus_scale, v_load(block->output_weights + k));
-            v_store(row + k, v_mul(weight, v_sigmoid(v_load(row + k))));
+            float *logit = logits + i * logits_stride + k;
+            V pairs = v_load(block->pairs + i * logits_stride + k);
+            V weight = v_fma(v_load(block->noise + k), v_sub(pair_sum, pairs), pairs);
+            v_store(logit, v_mul(learning_rate, v_fnma(weight, v_sigmoid(v_load(logit)), pairs)));
         }
-        row[0] += scale;
     }
 }
 
@@ -114,9 +133,9 @@ static void NAME(update)(const sgns_block *block, int32_t dim, sgns_state *state
 
 static void NAME(train_block)(const sgns_job *job, sgns_state *state, const sgns_block *block) {
     float *logits = state->logits;
-    int32_t stride = (block->n_outputs + 15) / 16 * 16;
+    int32_t stride = (int32_t)block_stride(job);
     NAME(compute_logits)(block, job->dim, logits, stride);
-    count_block(job, state, block, logits, stride);
+    count_block(job, state, block, logits);
     NAME(compute_gradients)(block, logits, stride);
     NAME(update)(block, job->dim, state, logits, stride);
 }
@@ -144,6 +163,8 @@ static void NAME(train)(sgns_job *job, sgns_state *state) {
 #undef NAME
 #undef TILE_INPUTS
 #undef TILE_OUTPUTS
+#undef TILE_SUMS
+#undef UP_TO_6
 #undef FOR_TILE_OF
 #undef ISA
 #undef LANES
@@ -152,7 +173,9 @@ static void NAME(train)(sgns_job *job, sgns_state *state) {
 #undef v_load
 #undef v_store
 #undef v_set1
+#undef v_sub
 #undef v_mul
 #undef v_fma
+#undef v_fnma
 #undef v_sum4
 #undef v_sigmoid

@@ -19,6 +19,7 @@ typedef struct {
     float learning_rate;
     sgns_piece piece;
     int32_t center, context;  /* the next ones to take; context only where pairs are blocks of their own */
+    int32_t seen;             /* where the words begin whose input rows have not been fetched */
 } sgns_walk;
 
 static int64_t find_sentence(const sgns_job *job, int64_t token) {
@@ -81,6 +82,8 @@ static int walk_to_next_piece(const sgns_job *job, sgns_state *state, sgns_walk 
     walk->next = end;
     walk->sentence += end == last;
     walk->center = 0;
+    walk->context = -walk->piece.n_left;
+    walk->seen = -walk->piece.n_left;
     return 1;
 }
 
@@ -88,89 +91,108 @@ SGNS_INLINE void prefetch_row(const float *row, int32_t dim) {
     for (int32_t d = 0; d < dim; d += 16) sgns_prefetch(row + d);
 }
 
-/* Adds a row, or counts it once more where it is there already: all rows of a block are distinct. */
-SGNS_INLINE int32_t add_row(float **rows, float *weights, int32_t n, float *row) {
-    for (int32_t i = 0; i < n; i++)
-        if (rows[i] == row) {
-            weights[i] += 1.0f;
-            return n;
-        }
-    rows[n] = row;
-    weights[n] = 1.0f;
-    return n + 1;
+/* Where a row is among the first *n of `rows`; a new one goes to the end. */
+SGNS_INLINE int32_t find_row(float **rows, int32_t *n, float *row) {
+    int32_t i = 0;
+    while (i < *n && rows[i] != row) i++;
+    if (i == *n) rows[(*n)++] = row;
+    return i;
 }
 
-/* The centre and `negative` fresh noise words; noise that is the centre itself is left out, as in word2vec.c. */
-SGNS_INLINE void draw_outputs(const sgns_job *job, sgns_state *state, sgns_block *block, int32_t center) {
-    float *positive = job->output_vectors + center * job->stride;
-    block->outputs[0] = positive;
-    block->output_weights[0] = 1.0f;
-    prefetch_row(positive, job->dim);
-    int32_t n = 1;
-    for (int32_t k = 0; k < job->negative; k++) {
+/* Enters the pairs of a centre with the contexts [first, end) of its piece. `places` has an entry a word from `span` on. */
+SGNS_INLINE void add_pairs(const sgns_job *job, sgns_walk *walk, sgns_block *block, int32_t *places, int32_t span,
+                           int32_t center, int32_t first, int32_t end) {
+    const int32_t *words = walk->piece.words;
+    int64_t stride = block_stride(job);
+    float *center_row = job->output_vectors + words[center] * job->stride;
+    int32_t n_outputs = block->n_outputs, output = find_row(block->outputs, &block->n_outputs, center_row);
+    if (block->n_outputs > n_outputs) {
+        block->noise[output] = 0.0f;
+        prefetch_row(center_row, job->dim);
+    }
+    for (int32_t context = first; context < end; context++) {
+        if (context == center) continue;
+        int32_t input = places[context - span];
+        if (input < 0) {
+            float *row = job->input_vectors + words[context] * job->stride;
+            int32_t n_inputs = block->n_inputs;
+            input = places[context - span] = find_row(block->inputs, &block->n_inputs, row);
+            if (block->n_inputs > n_inputs) {
+                memset(block->pairs + input * stride, 0, (size_t)stride * sizeof(float));
+                block->pair_sums[input] = 0.0f;
+            }
+            if (context >= walk->seen) {
+                prefetch_row(row, job->dim);
+                walk->seen = context + 1;
+            }
+        }
+        block->pairs[input * stride + output] += 1.0f;
+        block->pair_sums[input] += 1.0f;
+    }
+}
+
+SGNS_INLINE void add_noise(const sgns_job *job, sgns_state *state, sgns_block *block) {
+    for (int32_t m = 0; m < job->noise_words; m++) {
         uint64_t bits = random_next(&state->random);
         uint32_t word = random_below((uint32_t)bits, job->vocab_size);
         sgns_noise noise = job->noise[word];
         uint32_t moves = 0u - (uint32_t)((uint32_t)(bits >> 32) >= noise.threshold); /* a mask: a branch would be a coin toss */
         word ^= (word ^ noise.alias) & moves;
         float *row = job->output_vectors + (int64_t)word * job->stride;
-        if (row == positive) continue;
-        prefetch_row(row, job->dim);
-        n = add_row(block->outputs, block->output_weights, n, row);
+        int32_t n_outputs = block->n_outputs, output = find_row(block->outputs, &block->n_outputs, row);
+        if (block->n_outputs > n_outputs) {
+            block->noise[output] = 0.0f;
+            prefetch_row(row, job->dim);
+        }
+        block->noise[output] += job->noise_weight;
     }
-    block->n_outputs = n;
 }
 
-/* Draws the next block of the unit: a window against its centre, or one pair. Returns 0 at the unit's end. */
+/* Draws the next block of the unit: one pair, or the windows of the next centres. Returns 0 at the unit's end. */
 SGNS_INLINE int walk_next(const sgns_job *job, sgns_state *state, sgns_walk *walk, sgns_block *block) {
-    for (;;) {
-        const sgns_piece *piece = &walk->piece;
-        if (walk->center >= piece->n_words) {
+    const sgns_piece *piece = &walk->piece;
+    do {
+        while (walk->center >= piece->n_words)
             if (!walk_to_next_piece(job, state, walk)) return 0;
-            continue;
-        }
-        int32_t center = walk->center, width = state->widths[center];
-        int32_t first = center - width > -piece->n_left ? center - width : -piece->n_left;
-        int32_t end = piece->n_words + piece->n_right;
-        if (center + width + 1 < end) end = center + width + 1;
-        int32_t from = first, to = end;
-        if (job->sharing == SHARE_PAIR) {
-            from = first + walk->context++;
-            if (from == center) from = first + walk->context++;
-            to = from + 1;
-        }
-        if (to >= end) { /* the window's last block */
-            walk->center++;
-            walk->context = 0;
-        }
-        block->n_inputs = 0;
-        for (int32_t context = from; context < to && context < end; context++) {
-            if (context == center) continue;
-            float *row = job->input_vectors + piece->words[context] * job->stride;
-            if (job->sharing == SHARE_PAIR || context == to - 1) prefetch_row(row, job->dim); /* the others were there before */
-            block->n_inputs = add_row(block->inputs, block->input_weights, block->n_inputs, row);
-        }
-        if (block->n_inputs == 0) continue; /* a word alone */
+        block->n_inputs = block->n_outputs = 0;
         block->learning_rate = walk->learning_rate;
-        draw_outputs(job, state, block, piece->words[center]);
-        return 1;
-    }
+        int32_t begin = -piece->n_left, end = piece->n_words + piece->n_right, span = walk->center - job->window;
+        memset(state->places, -1, (size_t)block_inputs(job) * sizeof(int32_t));
+        for (int32_t n = 0; n < job->centers && walk->center < piece->n_words; n++) {
+            int32_t center = walk->center, width = state->widths[center];
+            int32_t from = center - width > begin ? center - width : begin;
+            int32_t to = center + width + 1 < end ? center + width + 1 : end;
+            if (job->single_pairs) {
+                if (from < walk->context) from = walk->context;
+                from += from == center;
+                if (from < to) to = from + 1;
+                walk->context = to;
+            }
+            if (from < to) add_pairs(job, walk, block, state->places, span, center, from, to);
+            if (from == to || !job->single_pairs) {
+                walk->center++;
+                walk->context = begin;
+            }
+        }
+    } while (block->n_inputs == 0); /* a word alone, or the end of a window of single pairs */
+    add_noise(job, state, block);
+    return 1;
 }
 
-/* Counts pairs, and on every loss_interval-th block the loss: mean over these is the loss per pair. */
-SGNS_INLINE void count_block(const sgns_job *job, sgns_state *state, const sgns_block *block, const float *logits,
-                             int32_t logits_stride) {
-    double pairs = 0;
-    for (int32_t i = 0; i < block->n_inputs; i++) pairs += block->input_weights[i];
+/* Counts pairs, and on every loss_interval-th block the loss: their ratio is the loss a pair. */
+SGNS_INLINE void count_block(const sgns_job *job, sgns_state *state, const sgns_block *block, const float *logits) {
+    float pairs = 0;
+    for (int32_t i = 0; i < block->n_inputs; i++) pairs += block->pair_sums[i];
     state->pairs += (int64_t)pairs;
     if (state->block_count++ % job->loss_interval) return;
     state->loss_pairs += (int64_t)pairs;
-    for (int32_t i = 0; i < block->n_inputs; i++) {
-        const float *x = logits + i * logits_stride;
-        double loss = logistic_loss(x[0]);
-        for (int32_t k = 1; k < block->n_outputs; k++) loss += block->output_weights[k] * logistic_loss(-x[k]);
-        state->loss += block->input_weights[i] * loss;
-    }
+    for (int32_t i = 0; i < block->n_inputs; i++)
+        for (int32_t k = 0; k < block->n_outputs; k++) {
+            float x = logits[i * block_stride(job) + k], positive = block->pairs[i * block_stride(job) + k];
+            float negative = block->noise[k] * (block->pair_sums[i] - positive);
+            if (positive > 0) state->loss += positive * logistic_loss(x);
+            if (negative > 0) state->loss += negative * logistic_loss(-x);
+        }
 }
 
 #endif

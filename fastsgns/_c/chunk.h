@@ -1,0 +1,75 @@
+/* An encoded piece of the corpus: ids in order, CHUNK_END after the last word of every sentence.
+ *
+ * A sentence may go on in the next chunk. No two ends follow each other inside a chunk; one at its very start ends
+ * the sentence that was open before it, or nothing. */
+#ifndef FASTSGNS_CHUNK_H
+#define FASTSGNS_CHUNK_H
+
+#include <stdint.h>
+#include <string.h>
+
+#include "pages.h"
+
+enum { CHUNK_END = -1 };
+
+typedef struct {
+    int32_t *ids;
+    int64_t length; /* ends included */
+    int64_t ends;
+    size_t bytes; /* reserved */
+} chunk;
+
+static int chunk_reserve(chunk *c, int64_t capacity) {
+    memset(c, 0, sizeof *c);
+    if ((uint64_t)capacity > SIZE_MAX / sizeof *c->ids) return -1;
+    c->bytes = (size_t)capacity * sizeof *c->ids;
+    c->ids = (int32_t *)pages_reserve(c->bytes);
+    return c->ids ? 0 : -1;
+}
+
+static void chunk_release(chunk *c) {
+    pages_release(c->ids, c->bytes);
+    memset(c, 0, sizeof *c);
+}
+
+static void chunk_trim(chunk *c) { c->bytes = pages_trim(c->ids, c->bytes, (size_t)c->length * sizeof *c->ids); }
+
+static inline void chunk_append_end(chunk *c) {
+    if (c->length && c->ids[c->length - 1] == CHUNK_END) return;
+    c->ids[c->length++] = CHUNK_END;
+    c->ends++;
+}
+
+/* Replaces every id by ids[id], leaves out those whose new id is negative, and the ends of sentences with nothing left. */
+static void chunk_translate(chunk *c, const int32_t *ids) {
+    int64_t read, length = 0, ends = 0;
+    int32_t last = 0; /* as if a sentence were open */
+    for (read = 0; read < c->length; read++) {
+        int32_t id = c->ids[read];
+        if (id == CHUNK_END) {
+            if (last == CHUNK_END) continue;
+            last = CHUNK_END;
+            ends++;
+        } else {
+            id = ids[id];
+            if (id < 0) continue;
+            last = id;
+        }
+        c->ids[length++] = last;
+    }
+    c->length = length;
+    c->ends = ends;
+    chunk_trim(c);
+}
+
+/* Appends the words to `tokens` and, from the base on, where sentences end to `offsets`; skip_first: not the end at the very start. */
+static void chunk_copy(const chunk *c, int32_t *tokens, int64_t *offsets, int64_t base, int skip_first) {
+    int64_t read = skip_first ? 1 : 0, length = 0, ends = 0;
+    while (read < c->length) {
+        int32_t id = c->ids[read++];
+        if (id == CHUNK_END) offsets[ends++] = base + length;
+        else tokens[length++] = id;
+    }
+}
+
+#endif

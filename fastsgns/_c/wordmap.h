@@ -1,0 +1,188 @@
+/* From the bytes of a word to its id: open addressing, words of up to 16 bytes inside the slot, so that a look-up
+ * touches one cache line. Ids count up from 0 in the order of first appearance. Words hold no NUL byte. */
+#ifndef FASTSGNS_WORDMAP_H
+#define FASTSGNS_WORDMAP_H
+
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { WORDMAP_INLINE = 16, WORDMAP_NO_MEMORY = -1, WORDMAP_FULL = -2 };
+
+typedef struct {
+    uint64_t key[2]; /* the word, zero-padded; of a longer one, its hash with a first byte of 0, and its place in `bytes` */
+    int64_t count;
+    int32_t id;
+    uint32_t length; /* 0: empty */
+} wordmap_slot;
+
+typedef struct {
+    wordmap_slot *slots; /* 1 << (64 - shift), at most two thirds of them full */
+    int shift;
+    int32_t size;
+    int32_t first_capacity;
+    int64_t *first; /* by id: where the word was seen first, a number that rises through the corpus */
+    uint8_t *bytes; /* words that do not fit a slot */
+    size_t bytes_used, bytes_capacity;
+} wordmap;
+
+static inline uint64_t wordmap_mix(uint64_t a, uint64_t b) {
+    a ^= UINT64_C(0x9E3779B97F4A7C15);
+    b ^= UINT64_C(0xD6E8FEB86659FD93);
+#ifdef __SIZEOF_INT128__
+    unsigned __int128 product = (unsigned __int128)a * b;
+    return (uint64_t)product ^ (uint64_t)(product >> 64);
+#else
+    a = (a ^ (a >> 32)) * b;
+    return (a ^ (a >> 29)) * UINT64_C(0xBF58476D1CE4E5B9);
+#endif
+}
+
+static uint64_t wordmap_hash_long(const uint8_t *word, size_t length) {
+    uint64_t hash = length, part[2];
+    size_t at = 0;
+    for (; at + 16 < length; at += 16) {
+        memcpy(part, word + at, 16);
+        hash = wordmap_mix(part[0] ^ hash, part[1]) + hash * UINT64_C(0xBF58476D1CE4E5B9);
+    }
+    memcpy(part, word + length - 16, 16);
+    return wordmap_mix(part[0] ^ hash, part[1]);
+}
+
+static inline uint64_t wordmap_home(const wordmap *map, const uint64_t key[2], uint32_t length) {
+    return (length <= WORDMAP_INLINE ? wordmap_mix(key[0], key[1]) : wordmap_mix(key[0], 0)) >> map->shift;
+}
+
+static int wordmap_init(wordmap *map) {
+    memset(map, 0, sizeof *map);
+    map->shift = 64 - 12;
+    map->slots = (wordmap_slot *)calloc((size_t)1 << (64 - map->shift), sizeof *map->slots);
+    return map->slots ? 0 : WORDMAP_NO_MEMORY;
+}
+
+static void wordmap_free(wordmap *map) {
+    free(map->slots);
+    free(map->first);
+    free(map->bytes);
+    memset(map, 0, sizeof *map);
+}
+
+static int wordmap_grow(wordmap *map) {
+    size_t size = (size_t)1 << (64 - map->shift), mask = 2 * size - 1, i;
+    wordmap_slot *slots = (wordmap_slot *)calloc(2 * size, sizeof *slots);
+    if (!slots) return WORDMAP_NO_MEMORY;
+    map->shift--;
+    for (i = 0; i < size; i++) {
+        const wordmap_slot *slot = &map->slots[i];
+        size_t at;
+        if (!slot->length) continue;
+        at = wordmap_home(map, slot->key, slot->length);
+        while (slots[at].length) at = (at + 1) & mask;
+        slots[at] = *slot;
+    }
+    free(map->slots);
+    map->slots = slots;
+    return 0;
+}
+
+static int wordmap_append_first(wordmap *map, int64_t first) {
+    if (map->size == map->first_capacity) {
+        int32_t capacity = map->size < 1024 ? 1024 : map->size > INT32_MAX / 3 * 2 ? INT32_MAX : map->size / 2 * 3;
+        int64_t *grown = (int64_t *)realloc(map->first, (size_t)capacity * sizeof *grown);
+        if (!grown) return WORDMAP_NO_MEMORY;
+        map->first = grown;
+        map->first_capacity = capacity;
+    }
+    map->first[map->size] = first;
+    return 0;
+}
+
+/* Takes in a word that is not there; NULL and a negative *status if there is no room for it. */
+#if defined(__GNUC__)
+__attribute__((noinline))
+#endif
+static wordmap_slot *wordmap_insert(wordmap *map, const uint64_t new_key[2], const uint8_t *word, size_t length,
+                                    int64_t first, int *status) {
+    uint64_t key[2] = {new_key[0], new_key[1]};
+    wordmap_slot *slot;
+    size_t at, mask;
+    *status = WORDMAP_FULL;
+    if (map->size == INT32_MAX || length > UINT32_MAX) return NULL;
+    *status = WORDMAP_NO_MEMORY;
+    if (3 * (uint64_t)map->size >= (uint64_t)2 << (64 - map->shift) && wordmap_grow(map) < 0) return NULL;
+    if (length > WORDMAP_INLINE) {
+        if (map->bytes_used + length > map->bytes_capacity) {
+            size_t capacity = (map->bytes_used + length) / 2 * 3 + 4096;
+            uint8_t *grown = (uint8_t *)realloc(map->bytes, capacity);
+            if (!grown) return NULL;
+            map->bytes = grown;
+            map->bytes_capacity = capacity;
+        }
+        memcpy(map->bytes + map->bytes_used, word, length);
+        key[1] = map->bytes_used;
+        map->bytes_used += length;
+    }
+    if (wordmap_append_first(map, first) < 0) return NULL;
+    mask = ((size_t)1 << (64 - map->shift)) - 1;
+    for (at = wordmap_home(map, key, (uint32_t)length); map->slots[at].length; at = (at + 1) & mask) {}
+    slot = &map->slots[at];
+    slot->key[0] = key[0];
+    slot->key[1] = key[1];
+    slot->id = map->size++;
+    slot->length = (uint32_t)length;
+    *status = 0;
+    return slot;
+}
+
+/* Masks that keep the first n bytes of 16 begin at byte 16 - n. */
+static const uint8_t WORDMAP_MASKS[32] = {255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255};
+
+/* The word's slot, made if need be; its count is the caller's. 16 bytes at `word` are readable, whatever the length;
+ * length > 0. NULL and a negative *status if a new word finds no room. */
+static inline wordmap_slot *wordmap_find(wordmap *map, const uint8_t *word, size_t length, int64_t first, int *status) {
+    size_t mask = ((size_t)1 << (64 - map->shift)) - 1, at;
+    uint64_t key[2], keep[2];
+    if (length <= WORDMAP_INLINE) {
+        memcpy(key, word, 16);
+        memcpy(keep, WORDMAP_MASKS + 16 - length, 16);
+        key[0] &= keep[0];
+        key[1] &= keep[1];
+        for (at = wordmap_mix(key[0], key[1]) >> map->shift; map->slots[at].length; at = (at + 1) & mask)
+            if (map->slots[at].key[0] == key[0] && map->slots[at].key[1] == key[1]) return &map->slots[at];
+    } else {
+        uint8_t zero = 0;
+        key[0] = wordmap_hash_long(word, length);
+        key[1] = 0;
+        memcpy(key, &zero, 1); /* so that it equals no short word, which would begin with NUL */
+        for (at = wordmap_mix(key[0], 0) >> map->shift; map->slots[at].length; at = (at + 1) & mask)
+            if (map->slots[at].key[0] == key[0] && map->slots[at].length == length &&
+                memcmp(map->bytes + map->slots[at].key[1], word, length) == 0)
+                return &map->slots[at];
+    }
+    return wordmap_insert(map, key, word, length, first, status);
+}
+
+/* The bytes of a slot's word. */
+static inline const uint8_t *wordmap_word(const wordmap *map, const wordmap_slot *slot) {
+    return slot->length <= WORDMAP_INLINE ? (const uint8_t *)slot->key : map->bytes + slot->key[1];
+}
+
+/* Adds the words and counts of one map to another; ids[i] becomes the id there of word i here. */
+static int wordmap_merge(wordmap *into, const wordmap *from, int32_t *ids) {
+    /* In strides: slots lie in the order of their hash, and would fill the first part of a smaller table to the brim. */
+    const size_t size = (size_t)1 << (64 - from->shift), stride = 64;
+    for (size_t i = 0; i < size; i++) {
+        const wordmap_slot *slot = &from->slots[i % (size / stride) * stride + i / (size / stride)];
+        wordmap_slot *target;
+        int status;
+        if (!slot->length) continue;
+        target = wordmap_find(into, wordmap_word(from, slot), slot->length, from->first[slot->id], &status);
+        if (!target) return status;
+        target->count += slot->count;
+        if (into->first[target->id] > from->first[slot->id]) into->first[target->id] = from->first[slot->id];
+        ids[slot->id] = target->id;
+    }
+    return 0;
+}
+
+#endif
