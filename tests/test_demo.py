@@ -37,7 +37,7 @@ def test_corpus_is_the_paragraphs_of_docstrings_each_once(sources, tmp_path, rec
         "open a file and read it",
         "a second paragraph with camelcase and don't",
         "read a string from the file quickly",
-        "escapes that d warn about are read in silence",
+        "escapes that warn about are read in silence",
     ]
     assert words == sum(len(line.split()) for line in lines)
     assert not recwarn.list

@@ -50,7 +50,7 @@ def test_native_files_come_back(tmp_path, keys, mmap):
         np.testing.assert_array_equal(back.expandos[name], values)
     if keys:
         assert isinstance(back.vectors, np.memmap) == (mmap is not None)
-        assert back.most_similar([keys[0]], topn=3) == wv.most_similar([keys[0]], topn=3)
+        assert [key for key, _ in back.most_similar(0)] == [key for key, _ in wv.most_similar(0)]
 
 
 def test_safetensors_itself_reads_the_native_file(tmp_path):
@@ -233,7 +233,7 @@ def test_extreme_numbers_come_back_to_the_bit(tmp_path):
 @pytest.mark.parametrize("binary", [False, True])
 def test_gensim_reads_our_files_and_we_read_gensims(tmp_path, binary):
     gensim = pytest.importorskip("gensim")
-    wv = make([word for word in WORDS if word != "\x1c"])
+    wv = make([word for word in WORDS if not any(map(str.isspace, word))])
     wv.set_vecattr("中文", "count", 100)  # written first
     wv.save_word2vec_format(tmp_path / "v", tmp_path / "vocabulary", binary=binary, prefix="p_")
     theirs = gensim.models.KeyedVectors.load_word2vec_format(tmp_path / "v", tmp_path / "vocabulary", binary=binary)
@@ -400,7 +400,7 @@ def test_hostile_sizes_in_compressed_files_are_refused(tmp_path):
 
 def test_text_read_as_binary_is_refused(tmp_path):
     make([f"w{i}" for i in range(50)]).save_word2vec_format(tmp_path / "v")
-    with pytest.raises(ValueError, match="ends after|no key|utf8"):
+    with pytest.raises(ValueError, match="is this really the binary format"):
         KeyedVectors.load_word2vec_format(tmp_path / "v", binary=True)
 
 

@@ -25,6 +25,7 @@
 enum { SCAN_PADDING = 128 }; /* bytes behind the text that may be read; the caller makes the first 64 spaces */
 enum { SCAN_STRICT, SCAN_REPLACE, SCAN_IGNORE };
 enum { SCAN_BAD_TEXT = -3 };
+enum { SCAN_WAITING = 32 }; /* words hashed and prefetched before they are looked up */
 
 typedef struct {
     wordmap words;
@@ -32,6 +33,9 @@ typedef struct {
     size_t bad_at;     /* after SCAN_BAD_TEXT: offset of the first bad byte */
     uint8_t *scratch;  /* for words that are put right */
     size_t scratch_capacity;
+    int64_t base; /* of the numbers that say where a word was seen first */
+    int n_waiting;
+    wordmap_query waiting[SCAN_WAITING + 1]; /* [1:] words; .end of each: a sentence ends behind it; [0]: behind what came before */
 } scanner;
 
 typedef struct {
@@ -106,12 +110,38 @@ static inline scan_masks scan_classify(const uint8_t *text) {
 
 #endif
 
-static inline int scan_word(scanner *s, chunk *out, const uint8_t *word, size_t length, int64_t base) {
-    int status;
-    wordmap_slot *slot = wordmap_find(&s->words, word, length, base + out->length, &status);
-    if (!slot) return status;
-    slot->count++;
-    out->ids[out->length++] = slot->id;
+/* Looks the waiting words up and appends them to the chunk. */
+static int scan_flush(scanner *s, chunk *out) {
+    int32_t *ids = out->ids;
+    int64_t length, ends = 0;
+    if (s->waiting[0].end) chunk_append_end(out);
+    length = out->length;
+    for (int i = 1; i <= s->n_waiting; i++) {
+        int status;
+        wordmap_slot *slot = wordmap_find(&s->words, &s->waiting[i], s->base + length, &status);
+        if (!slot) return status;
+        slot->count++;
+        ids[length] = slot->id;
+        ids[length + 1] = CHUNK_END; /* stays only if it is one: cheaper than a branch that now and then is missed */
+        length += 1 + (int64_t)s->waiting[i].end;
+        ends += (int64_t)s->waiting[i].end;
+    }
+    out->length = length;
+    out->ends += ends;
+    s->n_waiting = 0;
+    s->waiting[0].end = 0;
+    return 0;
+}
+
+static inline int scan_word(scanner *s, chunk *out, const uint8_t *word, size_t length) {
+    if (s->n_waiting == SCAN_WAITING) {
+        int status = scan_flush(s, out);
+        if (status < 0) return status;
+    }
+    if (length > UINT32_MAX) return WORDMAP_FULL;
+    s->n_waiting++;
+    wordmap_prepare(&s->words, &s->waiting[s->n_waiting], word, length);
+    s->waiting[s->n_waiting].end = 0;
     return 0;
 }
 
@@ -141,7 +171,7 @@ static int64_t scan_repair(scanner *s, const uint8_t *text, size_t length) {
 }
 
 /* Text without ASCII white space, followed by some: words between Unicode's white space. `offset` is of text[0]. */
-static int scan_unit(scanner *s, chunk *out, const uint8_t *text, size_t length, int64_t base, size_t offset) {
+static int scan_unit(scanner *s, chunk *out, const uint8_t *text, size_t length, size_t offset) {
     size_t begin = 0, at = 0;
     int status;
     while (at < length) {
@@ -150,52 +180,56 @@ static int scan_unit(scanner *s, chunk *out, const uint8_t *text, size_t length,
             int64_t repaired;
             s->bad_at = offset + at;
             if (s->errors == SCAN_STRICT) return SCAN_BAD_TEXT;
+            if ((status = scan_flush(s, out)) < 0) return status; /* before the scratch memory is used again */
             repaired = scan_repair(s, text + begin, length - begin);
-            return repaired < 0 ? (int)repaired : scan_unit(s, out, s->scratch, (size_t)repaired, base, 0);
+            if (repaired < 0) return (int)repaired;
+            status = scan_unit(s, out, s->scratch, (size_t)repaired, 0);
+            return status < 0 ? status : scan_flush(s, out);
         }
         if (n > 1 && utf8_space(text + at)) {
-            if (at > begin && (status = scan_word(s, out, text + begin, at - begin, base)) < 0) return status;
+            if (at > begin && (status = scan_word(s, out, text + begin, at - begin)) < 0) return status;
             begin = at + (size_t)n;
         }
         at += (size_t)n;
     }
-    return at > begin ? scan_word(s, out, text + begin, at - begin, base) : 0;
+    return at > begin ? scan_word(s, out, text + begin, at - begin) : 0;
 }
 
 /* Words of text[begin:end] to the chunk, which has room for end - begin + 2 more.
  *
  * text[begin - 1] and text[end] are outside the text or ASCII white space; SCAN_PADDING bytes behind the end are
- * readable and begin with 64 spaces. `base` rises from call to call through the corpus, by more than the chunk's
+ * readable, 64 spaces first. `base` rises from call to call through the corpus, by more than the chunk's
  * capacity. Returns 0 or a negative status. */
 static int scan_text(scanner *s, chunk *out, const uint8_t *text, size_t begin, size_t end, int64_t base) {
-    size_t word = begin, block;
+    size_t word = begin;
     int other = 0; /* whether the word that began before this block has other than plain ASCII */
-    for (block = begin; block <= end; block += 64) {
+    s->base = base;
+    s->n_waiting = 0;
+    s->waiting[0].end = 0;
+    for (size_t block = begin; block <= end; block += 64) {
         scan_masks masks = scan_classify(text + block);
         while (masks.spaces) {
-            int bit = scan_lowest(masks.spaces);
-            size_t stop = block + (size_t)bit;
-            uint64_t below = ((uint64_t)1 << bit) - 1;
-            if (stop > end) break;
+            const int bit = scan_lowest(masks.spaces);
+            const size_t stop = block + (size_t)bit;
             if (stop > word) {
+                const uint64_t inside = masks.others & (((uint64_t)1 << bit) - 1);
                 int status;
-                if (other || (masks.others & below)) {
+                if (other || inside) {
                     other = 0;
-                    masks.others &= ~below;
-                    status = scan_unit(s, out, text + word, stop - word, base, word);
+                    masks.others ^= inside;
+                    status = scan_unit(s, out, text + word, stop - word, word);
                 } else {
-                    status = scan_word(s, out, text + word, stop - word, base);
+                    status = scan_word(s, out, text + word, stop - word);
                 }
                 if (status < 0) return status;
             }
-            /* Often a word and rarely an end: no branch on it. Room for one more there is. */
-            if (masks.ends >> bit & 1 && stop < end) chunk_append_end(out);
+            s->waiting[s->n_waiting].end |= (uint32_t)(masks.ends >> bit) & 1;
             word = stop + 1;
             masks.spaces &= masks.spaces - 1;
         }
         other |= masks.others != 0;
     }
-    return 0;
+    return scan_flush(s, out);
 }
 
 static int scanner_init(scanner *s, int errors) {

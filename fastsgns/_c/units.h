@@ -131,19 +131,21 @@ SGNS_INLINE void add_pairs(const sgns_job *job, sgns_walk *walk, sgns_block *blo
     }
 }
 
+/* Draws all noise words before looking at any: the reads of the table, which miss the cache, overlap. */
 SGNS_INLINE void add_noise(const sgns_job *job, sgns_state *state, sgns_block *block) {
+    float **drawn = block->outputs + block->n_outputs;
     for (int32_t m = 0; m < job->noise_words; m++) {
         uint64_t bits = random_next(&state->random);
         uint32_t word = random_below((uint32_t)bits, job->vocab_size);
         sgns_noise noise = job->noise[word];
         uint32_t moves = 0u - (uint32_t)((uint32_t)(bits >> 32) >= noise.threshold); /* a mask: a branch would be a coin toss */
         word ^= (word ^ noise.alias) & moves;
-        float *row = job->output_vectors + (int64_t)word * job->stride;
-        int32_t n_outputs = block->n_outputs, output = find_row(block->outputs, &block->n_outputs, row);
-        if (block->n_outputs > n_outputs) {
-            block->noise[output] = 0.0f;
-            prefetch_row(row, job->dim);
-        }
+        drawn[m] = job->output_vectors + (int64_t)word * job->stride;
+        prefetch_row(drawn[m], job->dim);
+    }
+    for (int32_t m = 0; m < job->noise_words; m++) { /* `drawn` is read before its place is taken */
+        int32_t n_outputs = block->n_outputs, output = find_row(block->outputs, &block->n_outputs, drawn[m]);
+        if (block->n_outputs > n_outputs) block->noise[output] = 0.0f;
         block->noise[output] += job->noise_weight;
     }
 }

@@ -7,6 +7,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#if defined(__GNUC__)
+#define WORDMAP_PREFETCH(address) __builtin_prefetch(address, 1)
+#else
+#define WORDMAP_PREFETCH(address) ((void)(address))
+#endif
+
 enum { WORDMAP_INLINE = 16, WORDMAP_NO_MEMORY = -1, WORDMAP_FULL = -2 };
 
 typedef struct {
@@ -49,8 +55,8 @@ static uint64_t wordmap_hash_long(const uint8_t *word, size_t length) {
     return wordmap_mix(part[0] ^ hash, part[1]);
 }
 
-static inline uint64_t wordmap_home(const wordmap *map, const uint64_t key[2], uint32_t length) {
-    return (length <= WORDMAP_INLINE ? wordmap_mix(key[0], key[1]) : wordmap_mix(key[0], 0)) >> map->shift;
+static inline uint64_t wordmap_slot_hash(const wordmap_slot *slot) {
+    return wordmap_mix(slot->key[0], slot->length <= WORDMAP_INLINE ? slot->key[1] : 0);
 }
 
 static int wordmap_init(wordmap *map) {
@@ -76,7 +82,7 @@ static int wordmap_grow(wordmap *map) {
         const wordmap_slot *slot = &map->slots[i];
         size_t at;
         if (!slot->length) continue;
-        at = wordmap_home(map, slot->key, slot->length);
+        at = wordmap_slot_hash(slot) >> map->shift;
         while (slots[at].length) at = (at + 1) & mask;
         slots[at] = *slot;
     }
@@ -97,17 +103,49 @@ static int wordmap_append_first(wordmap *map, int64_t first) {
     return 0;
 }
 
+/* Masks that keep the first n bytes of 16 begin at byte 16 - n. */
+static const uint8_t WORDMAP_MASKS[32] = {255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255};
+
+/* A word to look up. Hashing first and looking up later gives the prefetch in between time to arrive. */
+typedef struct {
+    const uint8_t *bytes;
+    uint64_t key[2]; /* as in a slot, but for the place of a long word */
+    uint64_t hash;
+    uint32_t length;
+    uint32_t end; /* for the caller */
+} wordmap_query;
+
+/* 16 bytes at `bytes` are readable, whatever the length; 0 < length < 2^32. */
+static inline void wordmap_prepare(const wordmap *map, wordmap_query *query, const uint8_t *bytes, size_t length) {
+    uint64_t keep[2];
+    query->bytes = bytes;
+    query->length = (uint32_t)length;
+    if (length <= WORDMAP_INLINE) {
+        memcpy(query->key, bytes, 16);
+        memcpy(keep, WORDMAP_MASKS + 16 - length, 16);
+        query->key[0] &= keep[0];
+        query->key[1] &= keep[1];
+    } else {
+        uint8_t zero = 0;
+        query->key[0] = wordmap_hash_long(bytes, length);
+        query->key[1] = 0;
+        memcpy(query->key, &zero, 1); /* so that it equals no short word, which would begin with NUL */
+    }
+    query->hash = wordmap_mix(query->key[0], query->key[1]);
+    WORDMAP_PREFETCH(&map->slots[query->hash >> map->shift]);
+}
+
 /* Takes in a word that is not there; NULL and a negative *status if there is no room for it. */
 #if defined(__GNUC__)
 __attribute__((noinline))
 #endif
-static wordmap_slot *wordmap_insert(wordmap *map, const uint64_t new_key[2], const uint8_t *word, size_t length,
-                                    int64_t first, int *status) {
-    uint64_t key[2] = {new_key[0], new_key[1]};
+static wordmap_slot *wordmap_insert(wordmap *map, const wordmap_query *query, int64_t first, int *status) {
+    uint64_t place = query->key[1];
+    const uint32_t length = query->length;
     wordmap_slot *slot;
     size_t at, mask;
     *status = WORDMAP_FULL;
-    if (map->size == INT32_MAX || length > UINT32_MAX) return NULL;
+    if (map->size == INT32_MAX) return NULL;
     *status = WORDMAP_NO_MEMORY;
     if (3 * (uint64_t)map->size >= (uint64_t)2 << (64 - map->shift) && wordmap_grow(map) < 0) return NULL;
     if (length > WORDMAP_INLINE) {
@@ -118,49 +156,38 @@ static wordmap_slot *wordmap_insert(wordmap *map, const uint64_t new_key[2], con
             map->bytes = grown;
             map->bytes_capacity = capacity;
         }
-        memcpy(map->bytes + map->bytes_used, word, length);
-        key[1] = map->bytes_used;
+        memcpy(map->bytes + map->bytes_used, query->bytes, length);
+        place = map->bytes_used;
         map->bytes_used += length;
     }
     if (wordmap_append_first(map, first) < 0) return NULL;
     mask = ((size_t)1 << (64 - map->shift)) - 1;
-    for (at = wordmap_home(map, key, (uint32_t)length); map->slots[at].length; at = (at + 1) & mask) {}
+    for (at = query->hash >> map->shift; map->slots[at].length; at = (at + 1) & mask) {}
     slot = &map->slots[at];
-    slot->key[0] = key[0];
-    slot->key[1] = key[1];
+    slot->key[0] = query->key[0];
+    slot->key[1] = place;
     slot->id = map->size++;
-    slot->length = (uint32_t)length;
+    slot->length = length;
     *status = 0;
     return slot;
 }
 
-/* Masks that keep the first n bytes of 16 begin at byte 16 - n. */
-static const uint8_t WORDMAP_MASKS[32] = {255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255};
-
-/* The word's slot, made if need be; its count is the caller's. 16 bytes at `word` are readable, whatever the length;
- * length > 0. NULL and a negative *status if a new word finds no room. */
-static inline wordmap_slot *wordmap_find(wordmap *map, const uint8_t *word, size_t length, int64_t first, int *status) {
-    size_t mask = ((size_t)1 << (64 - map->shift)) - 1, at;
-    uint64_t key[2], keep[2];
-    if (length <= WORDMAP_INLINE) {
-        memcpy(key, word, 16);
-        memcpy(keep, WORDMAP_MASKS + 16 - length, 16);
-        key[0] &= keep[0];
-        key[1] &= keep[1];
-        for (at = wordmap_mix(key[0], key[1]) >> map->shift; map->slots[at].length; at = (at + 1) & mask)
-            if (map->slots[at].key[0] == key[0] && map->slots[at].key[1] == key[1]) return &map->slots[at];
-    } else {
-        uint8_t zero = 0;
-        key[0] = wordmap_hash_long(word, length);
-        key[1] = 0;
-        memcpy(key, &zero, 1); /* so that it equals no short word, which would begin with NUL */
-        for (at = wordmap_mix(key[0], 0) >> map->shift; map->slots[at].length; at = (at + 1) & mask)
-            if (map->slots[at].key[0] == key[0] && map->slots[at].length == length &&
-                memcmp(map->bytes + map->slots[at].key[1], word, length) == 0)
-                return &map->slots[at];
+/* The word's slot, made if need be; its count is the caller's. NULL and a negative *status if it finds no room. */
+static inline wordmap_slot *wordmap_find(wordmap *map, const wordmap_query *query, int64_t first, int *status) {
+    const size_t mask = ((size_t)1 << (64 - map->shift)) - 1;
+    for (size_t at = query->hash >> map->shift; map->slots[at].length; at = (at + 1) & mask) {
+        wordmap_slot *slot = &map->slots[at];
+        if (slot->key[0] != query->key[0]) continue;
+        if (query->length <= WORDMAP_INLINE) {
+            if (slot->key[1] == query->key[1]) return slot;
+        } else if (slot->length == query->length && memcmp(map->bytes + slot->key[1], query->bytes, slot->length) == 0) {
+            return slot;
+        }
     }
-    return wordmap_insert(map, key, word, length, first, status);
+    return wordmap_insert(map, query, first, status);
 }
+
+static inline int64_t wordmap_slots(const wordmap *map) { return (int64_t)1 << (64 - map->shift); }
 
 /* The bytes of a slot's word. */
 static inline const uint8_t *wordmap_word(const wordmap *map, const wordmap_slot *slot) {
@@ -173,10 +200,12 @@ static int wordmap_merge(wordmap *into, const wordmap *from, int32_t *ids) {
     const size_t size = (size_t)1 << (64 - from->shift), stride = 64;
     for (size_t i = 0; i < size; i++) {
         const wordmap_slot *slot = &from->slots[i % (size / stride) * stride + i / (size / stride)];
+        wordmap_query query;
         wordmap_slot *target;
         int status;
         if (!slot->length) continue;
-        target = wordmap_find(into, wordmap_word(from, slot), slot->length, from->first[slot->id], &status);
+        wordmap_prepare(into, &query, wordmap_word(from, slot), slot->length);
+        target = wordmap_find(into, &query, from->first[slot->id], &status);
         if (!target) return status;
         target->count += slot->count;
         if (into->first[target->id] > from->first[slot->id]) into->first[target->id] = from->first[slot->id];
