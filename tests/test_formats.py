@@ -66,7 +66,7 @@ def test_vectors_of_a_whole_model_load(tmp_path):
     assert_same(KeyedVectors.load(tmp_path / "m"), wv)
     _, metadata = formats.load_tensors(tmp_path / "m", "Word2Vec")
     assert metadata == {"kind": "Word2Vec", "parameters": {"alpha": 0.1}}
-    with pytest.raises(ValueError, match="kind='Word2Vec', not 'Other': load it with that class"):
+    with pytest.raises(ValueError, match=r"kind='Word2Vec', not 'Other': load it with that class"):
         formats.load_tensors(tmp_path / "m", "Other")
 
 
@@ -80,7 +80,7 @@ def test_keys_that_cannot_be_saved(tmp_path, keys):
 def test_attributes_that_cannot_be_saved(tmp_path):
     wv = make()
     wv.set_vecattr("the", "tag", "article")
-    with pytest.raises(ValueError, match="cannot save 'attribute.tag': dtype=object"):
+    with pytest.raises(ValueError, match=r"cannot save 'attribute.tag': dtype=object"):
         wv.save(tmp_path / "v")
     assert not list(tmp_path.iterdir())
 
@@ -117,7 +117,7 @@ HOSTILE = {
 def test_hostile_native_files_are_refused(tmp_path, content, mmap):
     path = tmp_path / "hostile"
     path.write_bytes(content)
-    with pytest.raises(ValueError, match="hostile.*not a model file of fastsgns"):
+    with pytest.raises(ValueError, match=r"hostile.*not a model file of fastsgns"):
         KeyedVectors.load(path, mmap=mmap)
 
 
@@ -217,7 +217,7 @@ def test_word2vec_files_come_back_to_the_bit(tmp_path, binary, suffix):
     assert_same(wv, back)
     assert back.get_vecattr("the", "count") == len(WORDS)
     if suffix == ".gz":
-        assert gzip.open(path).readline() == b"8 7\n"
+        assert gzip.decompress(path.read_bytes()).startswith(b"8 7\n")
 
 
 def test_extreme_numbers_come_back_to_the_bit(tmp_path):
@@ -334,7 +334,7 @@ def test_keys_cut_inside_a_character(tmp_path):
     with pytest.raises(ValueError, match="unicode_errors='replace' or 'ignore'"):
         KeyedVectors.load_word2vec_format(tmp_path / "v")
     assert KeyedVectors.load_word2vec_format(tmp_path / "v", unicode_errors="replace").index_to_key == ["\ufffd"]
-    assert KeyedVectors.load_word2vec_format(tmp_path / "v", encoding="latin1").index_to_key == ["ä¸"]
+    assert KeyedVectors.load_word2vec_format(tmp_path / "v", encoding="latin1").index_to_key == ["\xe4\xb8"]
 
 
 def test_half_precision(tmp_path):
@@ -387,14 +387,14 @@ def test_damaged_compression_is_refused(tmp_path, suffix):
     content = path.read_bytes()
     for damaged in (content[:-2000], b"no such thing", content[:1000] + b"\0" * 1000 + content[2000:]):
         path.write_bytes(damaged)
-        with pytest.raises(ValueError, match="damaged|ends after"):
+        with pytest.raises(ValueError, match=r"damaged|ends after"):
             KeyedVectors.load_word2vec_format(path, binary=True)
 
 
 def test_hostile_sizes_in_compressed_files_are_refused(tmp_path):
     path = tmp_path / "v.gz"
     path.write_bytes(gzip.compress(b"4000000000000 1000000\na "))
-    with pytest.raises(ValueError, match="more than memory can hold|ends after"):
+    with pytest.raises(ValueError, match=r"more than memory can hold|ends after"):
         KeyedVectors.load_word2vec_format(path, binary=True)
 
 

@@ -1,0 +1,251 @@
+"""Files: written whole or not at all, read without trust. The native format is safetensors with JSON metadata."""
+
+from __future__ import annotations
+
+import bz2
+import contextlib
+import gzip
+import json
+import lzma
+import os
+import secrets
+import stat
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import pairwise
+from pathlib import Path
+from typing import IO, Any, cast
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save_file
+
+__all__ = ["atomic_path", "load_tensors", "open_binary", "pack_keys", "save_tensors", "unpack_keys"]
+
+PathLike = str | os.PathLike[str]
+Tensors = dict[str, NDArray[Any]]
+
+# The one metadata entry that is ours, and the version of what it and the tensors mean.
+METADATA_KEY = "fastsgns"
+FORMAT_VERSION = 1
+
+COMPRESSED = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
+# What damaged compressed streams raise when read.
+DAMAGED = (EOFError, lzma.LZMAError, zlib.error, OSError)
+
+
+def open_binary(path: PathLike, mode: str = "rb", suffix_of: PathLike | None = None) -> IO[bytes]:
+    """Open a file as bytes, through gzip, bz2 or xz if its name (or that of `suffix_of`) ends so."""
+    opener = COMPRESSED.get(Path(suffix_of if suffix_of is not None else path).suffix.lower(), open)
+    return cast("IO[bytes]", opener(path, mode))  # type: ignore[operator]
+
+
+@contextlib.contextmanager
+def atomic_path(path: PathLike) -> Iterator[Path]:
+    """A temporary file beside `path` to write to; it takes the place of `path` when the block ends well, or vanishes.
+
+    A device or FIFO is handed out as it is: there is nothing to replace.
+    """
+    target = Path(os.path.realpath(path))  # a symbolic link stays one
+    if target.exists() and not stat.S_ISREG(target.stat().st_mode):
+        yield target
+        return
+    temporary = target.with_name(f".{target.name[:64]}.{secrets.token_hex(4)}.tmp")
+    try:
+        # Made here for the permissions a new file gets, as whoever writes to it may choose others.
+        os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
+        mode = stat.S_IMODE((target if target.exists() else temporary).stat().st_mode)
+        yield temporary
+        temporary.chmod(mode)
+        sync(temporary)
+        os.replace(temporary, target)
+    except BaseException:
+        with contextlib.suppress(FileNotFoundError):
+            temporary.unlink()
+        raise
+    with contextlib.suppress(OSError):  # not every system can sync a folder
+        sync(target.parent)
+
+
+def sync(path: Path) -> None:
+    """Wait until `path` is on the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def save_tensors(path: PathLike, tensors: Mapping[str, NDArray[Any]], metadata: Mapping[str, Any]) -> None:
+    """Write arrays and JSON metadata as one safetensors file, atomically.
+
+    Parameters
+    ----------
+    path : path
+        Replaced only once the new file is complete and on the disk.
+    tensors : mapping of str to ndarray
+        Numeric arrays of any shape.
+    metadata : mapping
+        What JSON can hold; its "kind" says what the file is.
+
+    Raises
+    ------
+    ValueError
+        If an array is not numeric.
+
+    Examples
+    --------
+    >>> import tempfile, os
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = os.path.join(folder, "ones.safetensors")
+    ...     save_tensors(path, {"ones": np.ones(2, np.float32)}, {"kind": "Example"})
+    ...     load_tensors(path, "Example")[0]["ones"].tolist()
+    [1.0, 1.0]
+    """
+    for name, tensor in tensors.items():
+        if tensor.dtype.kind not in "fiub" or tensor.dtype.itemsize > 8:
+            raise ValueError(f"{os.fspath(path)}: cannot save {name!r}: dtype={tensor.dtype} is no plain number")
+    with atomic_path(path) as temporary:
+        save_file(
+            {name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()},
+            temporary,
+            metadata={METADATA_KEY: json.dumps({"format_version": FORMAT_VERSION, **metadata})},
+        )
+
+
+def load_tensors(
+    path: PathLike, kind: str | Sequence[str], *, mmap: str | None = None
+) -> tuple[Tensors, dict[str, Any]]:
+    """Read what `save_tensors` wrote.
+
+    Parameters
+    ----------
+    path : path
+    kind : str or sequence of str
+        What the file may be.
+    mmap : {None, "r", "c"}, optional
+        Map the file read-only ("r") or copy-on-write ("c") instead of reading it. It must not change meanwhile.
+
+    Returns
+    -------
+    tensors : dict of str to ndarray
+    metadata : dict
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    ValueError
+        If it is truncated, damaged, foreign, of another kind or of a later version.
+    """
+    if mmap not in (None, "r", "c"):
+        raise ValueError(f"mmap={mmap!r}: choose None, 'r' (read-only) or 'c' (copy on write)")
+    path = Path(path)
+    size = path.stat().st_size  # a missing file's own error; safetensors' lacks the name
+    if path.is_dir():
+        raise IsADirectoryError(f"{path} is a directory, not a model file")
+    kinds = (kind,) if isinstance(kind, str) else kind
+    try:
+        with safe_open(path, framework="numpy") as file:  # checks header, shapes and sizes against the file
+            metadata = check_metadata((file.metadata() or {}).get(METADATA_KEY), kinds)
+            if mmap is None:
+                return {name: file.get_tensor(name) for name in file.keys()}, metadata  # noqa: SIM118 (no mapping)
+        return map_tensors(path, mmap), metadata
+    except (SafetensorError, ValueError, TypeError) as error:
+        raise ValueError(f"{path} ({size} bytes): not a model file of fastsgns, or damaged: {error}") from error
+
+
+def check_metadata(text: str | None, kinds: Sequence[str]) -> dict[str, Any]:
+    if text is None:
+        raise ValueError("it is a safetensors file that something else wrote")
+    metadata = json.loads(text)
+    if not isinstance(metadata, dict):
+        raise ValueError("its metadata is no JSON object")
+    if metadata.get("kind") not in kinds:
+        wanted = " or ".join(map(repr, kinds))
+        raise ValueError(f"it holds kind={metadata.get('kind')!r}, not {wanted}: load it with that class")
+    version = metadata.pop("format_version", None)
+    if version != FORMAT_VERSION:
+        raise ValueError(f"format_version={version!r} is not {FORMAT_VERSION}: a later fastsgns may read it")
+    return metadata
+
+
+def map_tensors(path: Path, mode: str) -> Tensors:
+    """The arrays of a safetensors file that `safe_open` found sound, memory-mapped."""
+    types = {"F64": "<f8", "F32": "<f4", "F16": "<f2", "BOOL": "?"}
+    types |= {f"{kind}{8 * size}": f"<{kind.lower()}{size}" for kind in "IU" for size in (1, 2, 4, 8)}
+    with open(path, "rb") as file:
+        length = int.from_bytes(file.read(8), "little")
+        header = json.loads(file.read(length))
+    header.pop("__metadata__", None)
+    tensors: Tensors = {}
+    for name, entry in header.items():
+        if entry["dtype"] not in types:
+            raise ValueError(f"{name!r} is of type {entry['dtype']}, which fastsgns does not write")
+        dtype, shape, start = np.dtype(types[entry["dtype"]]), tuple(entry["shape"]), entry["data_offsets"][0]
+        if 0 in shape:  # nothing to map
+            tensors[name] = np.empty(shape, dtype)
+        else:
+            tensors[name] = np.memmap(path, dtype, cast("Any", mode), 8 + length + start, shape)
+    return tensors
+
+
+def pack_keys(keys: Sequence[Any]) -> Tensors:
+    """Keys as arrays: integers as they are, strings as one run of UTF-8 with offsets, so that any text survives.
+
+    Raises
+    ------
+    ValueError
+        If the keys are neither all strings nor all integers of 64 bits.
+
+    Examples
+    --------
+    >>> unpack_keys(pack_keys(["New York", "\\n", ""]))
+    ['New York', '\\n', '']
+    >>> unpack_keys(pack_keys([3, 1]))
+    [3, 1]
+    """
+    if keys and all(isinstance(key, (int, np.integer)) for key in keys):
+        try:
+            return {"keys": np.array(keys, np.int64)}
+        except OverflowError:
+            raise ValueError(f"integer keys must fit in 64 bits: they go from {min(keys)} to {max(keys)}") from None
+    encoded = []
+    for key in keys:
+        if not isinstance(key, str):
+            raise ValueError(f"key {key!r}: only keys that are all strings, or all integers, can be saved")
+        try:
+            encoded.append(key.encode())
+        except UnicodeEncodeError as error:
+            raise ValueError(f"key {key!r} cannot be saved as UTF-8: {error.reason}") from None
+    offsets = np.zeros(len(keys) + 1, np.int64)
+    np.cumsum([len(key) for key in encoded], out=offsets[1:])
+    return {"keys": np.frombuffer(b"".join(encoded), np.uint8), "key_offsets": offsets}
+
+
+def unpack_keys(tensors: Mapping[str, NDArray[Any]]) -> list[Any]:
+    """The keys that `pack_keys` packed, checked.
+
+    Raises
+    ------
+    KeyError
+        If the arrays are not there.
+    ValueError
+        If they make no sense.
+    """
+    keys = tensors["keys"]
+    if keys.ndim != 1:
+        raise ValueError(f"its keys are of shape {keys.shape}, not a row")
+    if keys.dtype == np.int64:
+        return cast("list[Any]", keys.tolist())
+    offsets = tensors["key_offsets"]
+    if keys.dtype != np.uint8 or offsets.dtype != np.int64 or offsets.ndim != 1 or not len(offsets):
+        raise ValueError("its keys are neither integers nor UTF-8 with offsets")
+    if offsets[0] != 0 or offsets[-1] != len(keys) or (np.diff(offsets) < 0).any():
+        raise ValueError("its key offsets do not divide its keys")
+    text, bounds = keys.tobytes(), offsets.tolist()
+    try:
+        return [text[start:end].decode() for start, end in pairwise(bounds)]
+    except UnicodeDecodeError as error:
+        raise ValueError(f"its keys are not UTF-8: {error.reason}") from None
