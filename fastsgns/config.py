@@ -36,7 +36,7 @@ def choose_variant(name: str | None) -> str:
     if not name:
         return available[0]
     if name not in available:
-        raise ValueError(f"FASTSGNS_SIMD={name!r} cannot be used here: unset it or choose one of {', '.join(available)}")
+        raise ValueError(f"FASTSGNS_SIMD={name!r} cannot be used here: unset it or choose of {', '.join(available)}")
     return name
 
 

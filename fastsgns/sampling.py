@@ -57,7 +57,7 @@ def keep_probabilities(counts: NDArray[np.int64], sample: float) -> NDArray[np.f
     """
     if sample == 0:
         return np.ones(len(counts))
-    threshold = sample * counts.sum() if sample < 1 else sample * (3 + np.sqrt(5)) / 2
+    threshold = sample * counts.sum() if sample < 1 else int(sample * (3 + np.sqrt(5)) / 2)
     share = threshold / counts
     return np.minimum(np.sqrt(share) + share, 1.0)
 

@@ -1,11 +1,11 @@
-"""The training run: options, threads, epochs, the learning-rate schedule, progress and loss. The only user of `_train`."""
+"""The training run: options, threads, epochs, the learning-rate schedule, progress and loss. Alone it uses `_train`."""
 
 from __future__ import annotations
 
 import math
-import numbers
 import threading
 import time
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -15,6 +15,7 @@ from tqdm.auto import tqdm
 
 from fastsgns import sampling
 from fastsgns._train import Job, Worker
+from fastsgns.checks import check_integer, check_real
 from fastsgns.config import SIMD, available_cores
 from fastsgns.corpus import Corpus
 
@@ -63,26 +64,9 @@ class TrainingOptions:
             raise ValueError(f"negative_sharing={self.negative_sharing!r}: choose one of {', '.join(sampling.SHARING)}")
 
 
-def check_integer(name: str, value: object, least: int | None, most: int | None = None) -> None:
-    """ValueError unless `value` is a whole number in [least, most]."""
-    if not isinstance(value, numbers.Integral) or isinstance(value, bool):
-        raise ValueError(f"{name}={value!r} must be a whole number")
-    if (least is not None and value < least) or (most is not None and value > most):
-        bounds = f"at least {least}" + (f" and at most {most}" if most is not None else "")
-        raise ValueError(f"{name}={value!r} must be {bounds}")
-
-
-def check_real(name: str, value: object, least: float | None) -> None:
-    """ValueError unless `value` is a finite number, at least `least`."""
-    if not isinstance(value, numbers.Real) or isinstance(value, bool) or not math.isfinite(value):
-        raise ValueError(f"{name}={value!r} must be a finite number")
-    if least is not None and value < least:
-        raise ValueError(f"{name}={value!r} must be at least {least:g}")
-
-
 @dataclass
 class TrainingResult:
-    """What a run did: tokens gone through and kept by subsampling, pairs trained, seconds, mean loss per pair by epoch."""
+    """What a run did: tokens gone through and kept by subsampling, pairs, seconds, mean loss per pair by epoch."""
 
     words: int = 0
     words_kept: int = 0
@@ -180,14 +164,22 @@ def train(
 
             def report(done: int, epoch: int = epoch, alpha: float = alpha) -> None:
                 loss = f"{result.loss_history[-1]:.3f}" if result.loss_history else "-"
-                bar.set_postfix(epoch=f"{epoch + 1}/{options.epochs}", lr=f"{alpha + slope * done:.5f}", loss=loss, refresh=False)
+                rate = f"{alpha + slope * done:.5f}"
+                bar.set_postfix(epoch=f"{epoch + 1}/{options.epochs}", lr=rate, loss=loss, refresh=False)
                 bar.update(words * epoch + done - bar.n)
 
             start = time.perf_counter()
             job.begin_epoch(first_epoch + epoch, alpha, slope)
             run_threads(job, workers, report)
             result.seconds += time.perf_counter() - start
+            pairs = result.pairs
             add_counts(result, workers)
+            if result.pairs == pairs:
+                warnings.warn(
+                    f"epoch {epoch + 1} trained no pair: sample={options.sample} leaves no two words of a sentence of so"
+                    " small a corpus; give a higher one, or 0 to keep all",
+                    stacklevel=2,
+                )
             if not math.isfinite(result.loss_history[-1]):
                 raise FloatingPointError(
                     f"the loss became {result.loss_history[-1]} in epoch {epoch + 1}: alpha={options.alpha} is too high"
@@ -204,8 +196,9 @@ def padded(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def run_threads(job: Job, workers: list[Worker], report: Callable[[int], None]) -> None:
-    """One epoch: a thread a worker, this one watching. An interrupt stops all at their next unit, then goes on its way."""
-    threads = [threading.Thread(target=worker.run, name=f"fastsgns-{i}", daemon=True) for i, worker in enumerate(workers)]
+    """One epoch: a thread a worker, this one watching. An interrupt stops all at their next unit, then goes its way."""
+    names = [f"fastsgns-{i}" for i in range(len(workers))]
+    threads = [threading.Thread(target=w.run, name=name, daemon=True) for w, name in zip(workers, names, strict=True)]
     try:
         for thread in threads:
             thread.start()

@@ -15,10 +15,11 @@ from numpy.typing import NDArray
 from tqdm.auto import tqdm
 
 from fastsgns import formats
+from fastsgns.checks import check_integer
 from fastsgns.config import SIMD, __version__, available_cores
 from fastsgns.corpus import Corpus, encode_files, encode_sentences
 from fastsgns.keyedvectors import KeyedVectors
-from fastsgns.trainer import TrainingOptions, TrainingResult, aligned_matrix, check_integer, initial_vectors, train
+from fastsgns.trainer import TrainingOptions, TrainingResult, aligned_matrix, initial_vectors, train
 from fastsgns.vocabulary import Vocabulary, VocabularyRules
 
 __all__ = ["Word2Vec"]
@@ -30,8 +31,8 @@ Source = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
 # What a saved model records besides its matrices, and a loaded one is made of.
 PARAMETERS = (
     "vector_size", "alpha", "min_alpha", "window", "min_count", "max_vocab_size", "max_final_vocab", "sample", "seed",
-    "workers", "negative", "ns_exponent", "epochs", "sorted_vocab", "compute_loss", "shrink_windows", "negative_sharing",
-    "errors",
+    "workers", "negative", "ns_exponent", "epochs", "sorted_vocab", "compute_loss", "shrink_windows",
+    "negative_sharing", "errors",
 )  # fmt: skip
 HISTORY = ("corpus_count", "corpus_total_words", "epochs_trained", "loss_history", "report")
 
@@ -208,15 +209,17 @@ class Word2Vec:
         self.wv = KeyedVectors.from_arrays(vocabulary.words, vectors, vocabulary.counts)
         self.syn1neg = aligned_matrix(len(vocabulary), self.vector_size)
         self.epochs_trained, self.loss_history = 0, []
-        logger.info(
-            "%d words, %d of them distinct and kept, in %d sentences", vocabulary.raw_words, len(vocabulary), vocabulary.sentences
-        )  # fmt: skip
+        sizes = vocabulary.raw_words, len(vocabulary), vocabulary.sentences
+        logger.info("%d words, %d of them distinct and kept, in %d sentences", *sizes)
 
-    def _encode(self, sentences: Iterable[Any] | None, corpus_file: Source | None, vocabulary: Vocabulary | None) -> Corpus:
+    def _encode(
+        self, sentences: Iterable[Any] | None, corpus_file: Source | None, vocabulary: Vocabulary | None
+    ) -> Corpus:
         if (sentences is None) == (corpus_file is None):
             raise ValueError("give either a corpus_iterable or a corpus_file")
         start = time.perf_counter()
-        with tqdm(unit="B" if corpus_file is not None else "word", unit_scale=True, desc="scan", disable=not self.progress) as bar:
+        unit = "B" if corpus_file is not None else "word"
+        with tqdm(unit=unit, unit_scale=True, desc="scan", disable=not self.progress) as bar:
 
             def report(done: int, total: int | None) -> None:
                 bar.total = total
@@ -230,7 +233,11 @@ class Word2Vec:
             else:
                 assert sentences is not None
                 self._vocabulary, corpus = encode_sentences(
-                    sentences, rules=self.rules(), vocabulary=vocabulary, progress=report, corpus_cache=self.corpus_cache
+                    sentences,
+                    rules=self.rules(),
+                    corpus_cache=self.corpus_cache,
+                    vocabulary=vocabulary,
+                    progress=report,
                 )
         self._source, self._corpus = (sentences if corpus_file is None else corpus_file), corpus
         self._scan_seconds = time.perf_counter() - start
@@ -281,7 +288,7 @@ class Word2Vec:
         else:
             corpus = self._encode(corpus_iterable, corpus_file, self._vocabulary)
         if len(corpus.tokens) == 0:
-            raise ValueError("no token of this corpus is in the vocabulary: check that it is split as the first one was")
+            raise ValueError("no token of this corpus is in the vocabulary: is it split as the first one was?")
         options = self.options(
             epochs=self.epochs if epochs is None else epochs,
             alpha=self.alpha if start_alpha is None else start_alpha,
@@ -369,7 +376,8 @@ class Word2Vec:
             model = cls(**{name: parameters[name] for name in PARAMETERS})
             words, counts = formats.unpack_keys(tensors), tensors["counts"]
             shape = (len(words), model.vector_size)
-            if any(tensors[name].shape != shape or tensors[name].dtype != np.float32 for name in ("vectors", "output_vectors")):
+            matrices = tensors["vectors"], tensors["output_vectors"]
+            if any(matrix.shape != shape or matrix.dtype != np.float32 for matrix in matrices):
                 raise ValueError(f"its matrices are not of shape {shape} and float32")
             if counts.shape != shape[:1] or counts.dtype != np.int64 or (counts <= 0).any():
                 raise ValueError("its counts are not one positive number a word")

@@ -22,7 +22,8 @@ def corpus(n_sentences=6000, seed=0):
         sentences.append([topic_word(topic, i) for i in rng.integers(WORDS_A_TOPIC, size=12)])
         role, country = ("capital", "river")[rng.integers(2)], rng.integers(COUNTRIES)
         words = [f"{role}_{country}"]
-        words += [f"of_{role}_{i}" for i in rng.integers(4, size=3)] + [f"in_{country}_{i}" for i in rng.integers(4, size=3)]
+        words += [f"of_{role}_{i}" for i in rng.integers(4, size=3)]
+        words += [f"in_{country}_{i}" for i in rng.integers(4, size=3)]
         rng.shuffle(words)
         sentences.append(words)
     return sentences

@@ -1,8 +1,10 @@
-"""Skip-gram with negative sampling in plain NumPy and float64, with the kernel's random draws: the oracle of test_kernel.py.
+"""Skip-gram with negative sampling in plain NumPy and float64, with the kernel's random draws: the tests' oracle.
 
 Written to be read beside the paper, not to be fast; it follows the contract in fastsgns/_c/sgns.h and the order of
 draws in fastsgns/_c/units.h, and shares no code with either.
 """
+
+from itertools import pairwise
 
 import numpy as np
 
@@ -49,7 +51,7 @@ def gradients(inputs, outputs, noise_weight=1.0, sigmoid=sigmoid):
 
 
 def blocks(job, epoch, unit):
-    """What a work unit trains, as (windows, noise words, learning rate); a window is (centre, contexts), all word ids."""
+    """What a work unit trains, as (windows, noise words, learning rate); a window is (centre, contexts). All ids."""
     tokens, offsets, window = job["tokens"], job["offsets"], job["window"]
     size, random = job["unit_words"], Random(job["seed"], epoch, unit)
 
@@ -72,7 +74,7 @@ def blocks(job, epoch, unit):
         return drawn
 
     unit_begin, unit_end = unit * size, min((unit + 1) * size, len(tokens))
-    for first, last in zip(offsets[:-1], offsets[1:], strict=True):
+    for first, last in pairwise(offsets):
         begin, end = max(first, unit_begin), min(last, unit_end)
         if begin >= end:
             continue

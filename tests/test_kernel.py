@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
-import reference
 
+import reference
 from fastsgns import _train
 from fastsgns.sampling import SHARING, block_shape, keep_thresholds, noise_probabilities, noise_table
 
@@ -131,16 +131,19 @@ def test_every_token_is_a_centre_once_whatever_the_units():
     for unit_words in (1, 3, 7, 64, 1000):
         job = make_job(sharing="window", sample=0, lengths=(5, 90, 1, 30), unit_words=unit_words)
         units = -(-len(job["tokens"]) // unit_words)
-        centers = [center for u in range(units) for windows, _, _ in reference.blocks(job, 0, u) for center, _ in windows]
+        blocks = [block for unit in range(units) for block in reference.blocks(job, 0, unit)]
+        centers = [center for windows, _, _ in blocks for center, _ in windows]
         several = np.concatenate([job["tokens"][:95], job["tokens"][96:]])  # the sentence of one word has no pairs
         assert centers == several.tolist()
 
 
 def test_cutting_sentences_loses_no_pair():
     """Without subsampling and shrinking the pairs are known: the same whatever the units."""
-    expected = {run(make_job(sharing="window", sample=0, shrink=False, unit_words=u), "scalar")[2] for u in (5, 64, 10**6)}
+    jobs = [make_job(sharing="window", sample=0, shrink=False, unit_words=units) for units in (5, 64, 10**6)]
     lengths, window = (1, 40, 1, 7, 100, 2), 5
-    assert expected == {sum(min(window, i) + min(window, n - 1 - i) for n in lengths for i in range(n))}
+    assert {run(job, "scalar")[2] for job in jobs} == {
+        sum(min(window, i) + min(window, n - 1 - i) for n in lengths for i in range(n))
+    }
 
 
 def test_reference_gradients_by_finite_differences():

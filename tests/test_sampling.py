@@ -6,7 +6,7 @@ from scipy.stats import chisquare
 
 from fastsgns import _train
 from fastsgns.config import SIMD
-from fastsgns.sampling import keep_probabilities, keep_thresholds, noise_probabilities, noise_table
+from fastsgns.sampling import block_shape, keep_probabilities, keep_thresholds, noise_probabilities, noise_table
 from fastsgns.trainer import aligned_matrix, padded
 
 ZIPF = np.maximum(1_000_000 // np.arange(1, 5001), 1).astype(np.int64)
@@ -65,7 +65,8 @@ def kernel(tokens, counts, *, negative=5, sample=0.0, output_vectors=None, seed=
     job = _train.Job(
         tokens=tokens, offsets=np.array([0, len(tokens)]), input_vectors=padded(inputs), output_vectors=padded(outputs),
         keep=keep_thresholds(counts, sample), noise=noise_table(noise_probabilities(counts, 0.75)), dim=1, window=1,
-        negative=negative, shrink_windows=True, sharing="pair", unit_words=4096, loss_interval=1, seed=seed,
+        negative=negative, shrink_windows=True, unit_words=4096, loss_interval=1, seed=seed,
+        **block_shape("pair", negative),
     )  # fmt: skip
     job.begin_epoch(0, 1e-6, 0.0)
     worker = _train.Worker(job, SIMD)
@@ -76,11 +77,13 @@ def kernel(tokens, counts, *, negative=5, sample=0.0, output_vectors=None, seed=
 
 
 def test_noise_words_come_as_often_as_they_should():
-    # Inputs are 1 and outputs near 0, so each draw of a word lowers its output by half of the learning rate.
+    # Inputs are 1 and outputs near 0, so each draw of a word lowers its output by half of the learning rate; in many
+    # short runs, as float32 would round a long sum.
     counts = np.array([50, 1000, 300, 100, 30, 10, 3, 1], np.int64)
-    moved = np.zeros(len(counts))
-    kernel(np.zeros(100_000, np.int32), counts, output_vectors=moved)
-    draws = -moved[1:] / 0.5e-6  # noise that is the centre, word 0, is left out
+    moved = np.zeros((200, len(counts)))
+    for seed, row in enumerate(moved):
+        kernel(np.zeros(500, np.int32), counts, output_vectors=row, seed=seed)
+    draws = -moved.sum(axis=0)[1:] / 0.5e-6  # noise that is the centre, word 0, is left out
     expected = noise_probabilities(counts, 0.75)[1:]
     expected *= draws.sum() / expected.sum()
     assert draws.sum() > 500_000

@@ -5,10 +5,10 @@ import subprocess
 import sys
 
 import numpy as np
-import planted
 import pytest
 
 import fastsgns
+import planted
 from fastsgns import KeyedVectors, Word2Vec
 
 PLANTED = planted.corpus()
@@ -28,7 +28,7 @@ def text(tmp_path):
 
 
 def small(**options):
-    return Word2Vec(**{"sentences": SMALL, "vector_size": 8, "workers": 1, "min_count": 1, **options})
+    return Word2Vec(**{"sentences": SMALL, "vector_size": 8, "workers": 1, "min_count": 1, "sample": 0, **options})
 
 
 def test_planted_neighbours_are_found(model):
@@ -82,8 +82,13 @@ def test_counts_and_report():
     assert report["simd"] in fastsgns.simd_variants()
 
 
+def test_a_corpus_that_subsampling_uses_up_is_warned_of():
+    with pytest.warns(UserWarning, match="sample=0.0001"):
+        small(sentences=[["a", "b"]] * 1000, sample=1e-4, epochs=1)
+
+
 def test_build_vocab_then_train_is_the_same_as_all_at_once():
-    model = Word2Vec(vector_size=8, workers=1, min_count=1)
+    model = Word2Vec(vector_size=8, workers=1, min_count=1, sample=0)
     model.build_vocab(SMALL)
     kept, gone_through = model.train(SMALL, total_examples=model.corpus_count, epochs=model.epochs)
     assert gone_through == 5 * 200 >= kept
@@ -118,7 +123,9 @@ def test_vectors_in_word2vec_format(tmp_path):
     for binary in (False, True):
         path = tmp_path / f"vectors{binary}"
         model.wv.save_word2vec_format(path, binary=binary)
-        np.testing.assert_allclose(KeyedVectors.load_word2vec_format(path, binary=binary).vectors, model.wv.vectors, atol=1e-6)
+        np.testing.assert_allclose(
+            KeyedVectors.load_word2vec_format(path, binary=binary).vectors, model.wv.vectors, atol=1e-6
+        )
 
 
 def test_callbacks_are_called_in_order():
@@ -148,13 +155,23 @@ def test_queries_see_what_training_changed():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"sg": 0}, "sg=0"), ({"hs": 1}, "hs=1"), ({"negative": 0}, "negative=0"), ({"vector_size": 0}, "vector_size=0"),
-        ({"vector_size": 1.5}, "vector_size=1.5"), ({"min_count": -1}, "min_count=-1"), ({"alpha": float("nan")}, "alpha=nan"),
-        ({"min_count": 1000}, "min_count=1000"), ({"sentences": "a str"}, "split"), ({"sentences": ["a str"]}, "split"),
-        ({"sentences": []}, "empty"), ({"corpus_file": "x"}, "both"), ({"max_final_vocab": 0}, "max_final_vocab=0"),
-        ({"sentences": [["one"] * 9]}, "one distinct word"), ({"sentences": [["a"], None]}, "None"),
+        ({"sg": 0}, "sg=0"),
+        ({"hs": 1}, "hs=1"),
+        ({"negative": 0}, "negative=0"),
+        ({"vector_size": 0}, "vector_size=0"),
+        ({"vector_size": 1.5}, "vector_size=1.5"),
+        ({"min_count": -1}, "min_count=-1"),
+        ({"alpha": float("nan")}, "alpha=nan"),
+        ({"min_count": 1000}, "min_count=1000"),
+        ({"sentences": "a str"}, "split"),
+        ({"sentences": ["a str"]}, "split"),
+        ({"sentences": []}, "empty"),
+        ({"corpus_file": "x"}, "both"),
+        ({"max_final_vocab": 0}, "max_final_vocab=0"),
+        ({"sentences": [["one"] * 9]}, "one word"),
+        ({"sentences": [["a"], None]}, "None"),
     ],
-)  # fmt: skip
+)
 def test_bad_input_is_named(options, message):
     with pytest.raises(ValueError, match=message):
         small(**options)
@@ -195,7 +212,9 @@ def test_simd_is_chosen_by_the_environment():
     def shown(simd):
         code = "import fastsgns; fastsgns.show_config()"
         environment = {**os.environ, "FASTSGNS_SIMD": simd}
-        return subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False)
+        return subprocess.run(
+            [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False
+        )
 
     for name in fastsgns.simd_variants():
         assert f"{name} (in use)" in shown(name).stdout
