@@ -1,10 +1,24 @@
-"""Test the installed package, under `python -m pytest` too, which would find the source folder in front of it."""
+"""Test the installed package, not the source folder: that has no compiled modules, and is the working directory."""
 
+import os
 import sys
 from importlib.machinery import PathFinder
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).resolve().parent.parent
 elsewhere = [entry for entry in sys.path if Path(entry or ".").resolve() != ROOT]
-if PathFinder.find_spec("fastsgns", elsewhere):  # else the package is built in place, or installed as editable
-    sys.path[:] = elsewhere
+INSTALLED = PathFinder.find_spec("fastsgns", elsewhere) is not None  # else it is built in place, or editable
+if INSTALLED:
+    sys.path[:] = elsewhere  # `python -m pytest` puts the working directory first
+
+
+@pytest.fixture(scope="session", autouse=True)
+def away_from_the_sources(tmp_path_factory):
+    """Work elsewhere, since a Python that a test starts looks in its working directory first."""
+    before = Path.cwd()
+    if INSTALLED:
+        os.chdir(tmp_path_factory.mktemp("cwd"))
+    yield
+    os.chdir(before)

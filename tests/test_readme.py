@@ -5,9 +5,9 @@ import re
 import shlex
 from pathlib import Path
 
-import planted
 import pytest
 
+import planted
 from fastsgns import Word2Vec, cli
 
 TEXT = (Path(__file__).resolve().parent.parent / "README.md").read_text(encoding="utf-8")

@@ -1,0 +1,330 @@
+"""The command `fastsgns`: train, ask, evaluate. It reads arguments and prints; the work is done elsewhere."""
+
+from __future__ import annotations
+
+import argparse
+import inspect
+import json
+import os
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NoReturn
+
+from fastsgns import demo
+from fastsgns.config import __version__, show_config
+from fastsgns.formats import DAMAGED, open_binary
+from fastsgns.keyedvectors import KeyedVectors
+from fastsgns.word2vec import Word2Vec
+
+__all__ = ["main"]
+
+# More than any row of text takes.
+ROW_BYTES = 1 << 20
+FORMATS = ("safetensors", "word2vec", "word2vec-binary")
+
+# Word2Vec's parameters as options: name, type and help. Defaults are the constructor's own.
+TRAINING_OPTIONS: tuple[tuple[str, type, str], ...] = (
+    ("vector_size", int, "dimensions of the vectors"),
+    ("window", int, "farthest context word, in words"),
+    ("negative", int, "noise words: 5 for large corpora, up to 20 for small ones"),
+    ("epochs", int, "passes over the corpus"),
+    ("workers", int, "threads (default: all cores this process may use)"),
+    ("min_count", int, "leave out words that occur less often"),
+    ("sample", float, "share of the corpus above which a word is subsampled; 0 keeps all"),
+    ("alpha", float, "learning rate at the start"),
+    ("min_alpha", float, "learning rate at the end"),
+    ("seed", int, "of everything random"),
+    ("ns_exponent", float, "noise words are drawn from count ** this"),
+    ("negative_sharing", str, "window: draw noise words once a window; pair: for every pair, slower"),
+    ("shrink_windows", bool, "draw each window's width from 1 to the window"),
+    ("max_vocab_size", int, "bound on the words held while scanning"),
+    ("max_final_vocab", int, "bound on the vocabulary, by raising the minimal count"),
+    ("sorted_vocab", bool, "most frequent words first, else by first appearance"),
+    ("compute_loss", bool, "take the loss on every pair, not on a sixteenth of the windows"),
+    ("errors", str, "what to do about invalid UTF-8: strict, replace or ignore"),
+    ("corpus_cache", str, "keep the encoded corpus in this file, for the next training on it"),
+)
+
+
+class UsageError(Exception):
+    """The command line asks for something that cannot be: exit 2."""
+
+
+class Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        """One line, as for all errors; argparse would print the whole usage before it."""
+        raise UsageError(f"{message} (see {self.prog} --help)")
+
+
+def build_parser() -> argparse.ArgumentParser:
+    parser = Parser(prog="fastsgns", description="Train and use skip-gram word vectors.", allow_abbrev=False)
+    parser.add_argument("--version", action="version", version=f"fastsgns {__version__}")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+
+    def command(name: str, run: Any, text: str) -> argparse.ArgumentParser:
+        sub = commands.add_parser(name, help=text, description=text, allow_abbrev=False)
+        sub.set_defaults(run=run)
+        return sub
+
+    sub = command("train", train, "Train word vectors on text: UTF-8, a sentence a line, tokens between white space.")
+    sub.add_argument("corpus", nargs="+", metavar="CORPUS", help="text files (.gz, .bz2, .xz, .zst too) or directories")
+    sub.add_argument("-o", "--output", required=True, metavar="OUT", help="file for the vectors")
+    sub.add_argument(
+        "--format", choices=FORMATS, default=FORMATS[0],
+        help="safetensors: the whole model, can be trained on (default); word2vec: text; word2vec-binary",
+    )  # fmt: skip
+    sub.add_argument("--report", metavar="FILE", help="write sizes, seconds and losses to this file as JSON")
+    sub.add_argument("--quiet", action="store_true", help="no progress bar and no summary")
+    add_training_options(sub.add_argument_group("training"))
+
+    sub = command("neighbors", neighbors, "Print the words nearest to each word.")
+    add_model(sub)
+    sub.add_argument("words", nargs="+", metavar="WORD")
+    add_topn(sub)
+
+    sub = command("analogy", analogy, "A is to B as C is to what?")
+    add_model(sub)
+    for name in "ABC":
+        sub.add_argument(name, metavar=name)
+    add_topn(sub)
+
+    sub = command("evaluate", evaluate, "Score vectors on analogies and on human judgements of word pairs.")
+    add_model(sub)
+    sub.add_argument("--analogies", metavar="FILE", help="questions-words.txt or a file like it")
+    sub.add_argument("--pairs", nargs="+", default=[], metavar="FILE", help="word, word, score between tabs")
+    sub.add_argument(
+        "--restrict-vocab", type=positive, default=30000, metavar="N",
+        help="analogies: only the N most frequent words (default: %(default)s); pairs always use all words",
+    )  # fmt: skip
+    sub.add_argument("--json", action="store_true", help="print JSON")
+
+    sub = command("demo", run_demo, "Train on the documentation inside this Python; no download.")
+    sub.add_argument("folder", nargs="?", default="fastsgns-demo", help="for text and model (default: %(default)s)")
+    sub.add_argument("--text-only", action="store_true", help="write the text, do not train")
+
+    command("info", lambda _: show_config(), "Print versions, kernel variants and cores.")
+    return parser
+
+
+def add_training_options(group: Any) -> None:
+    parameters = inspect.signature(Word2Vec).parameters
+    for name, kind, text in TRAINING_OPTIONS:
+        flag, default = "--" + name.replace("_", "-"), parameters[name].default
+        if kind is bool:
+            text += f" (default: {'yes' if default else 'no'})"
+            group.add_argument(flag, action=argparse.BooleanOptionalAction, default=default, help=text)
+        else:
+            text += "" if default is None else " (default: %(default)s)"
+            metavar = {int: "N", float: "X"}.get(kind, "FILE" if name == "corpus_cache" else "NAME")
+            group.add_argument(flag, type=kind, default=default, metavar=metavar, help=text)
+
+
+def add_model(sub: argparse.ArgumentParser) -> None:
+    sub.add_argument("model", metavar="MODEL", help="a file of fastsgns, or word2vec text or binary (.gz too)")
+
+
+def add_topn(sub: argparse.ArgumentParser) -> None:
+    text = "words to print (default: %(default)s)"
+    sub.add_argument("-n", "--topn", type=positive, default=10, metavar="N", help=text)
+
+
+def positive(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"{value} must be at least 1")
+    return value
+
+
+def train(args: argparse.Namespace) -> None:
+    start = time.perf_counter()
+    for path in filter(None, (args.output, args.report)):
+        check_output(path, args.corpus)
+    if args.report and Path(args.report).resolve() == Path(args.output).resolve():
+        raise UsageError(f"{args.report}: the report would overwrite the vectors; choose another file")
+    try:
+        model = Word2Vec(
+            **{name: getattr(args, name) for name, *_ in TRAINING_OPTIONS},
+            progress=sys.stderr.isatty() and not args.quiet,
+        )
+    except ValueError as error:
+        raise UsageError(str(error)) from error
+    model.build_vocab(corpus_file=args.corpus)
+    model.train(corpus_file=args.corpus)
+    if args.format == "safetensors":
+        model.save(args.output)
+    else:
+        model.wv.save_word2vec_format(args.output, binary=args.format == "word2vec-binary")
+    report = {**model.report, "total_seconds": time.perf_counter() - start}
+    if args.report:
+        Path(args.report).write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+    if not args.quiet:
+        print(
+            f"{args.output}: {report['vocab_size']:,} words x {model.vector_size} dimensions from"
+            f" {report['corpus_words']:,} words of text, {model.epochs} epochs; scan {report['scan_seconds']:.1f} s,"
+            f" train {report['train_seconds']:.1f} s ({report['words_per_second'] / 1e6:.2f} million words/s),"
+            f" all {report['total_seconds']:.1f} s; loss {report['loss'][-1]:.4f}"
+        )
+
+
+def check_output(path: str, corpus: Sequence[str]) -> None:
+    """Refuse before the work what could not be written after it, and what would overwrite the text."""
+    target = Path(path)
+    if target.is_dir():
+        raise UsageError(f"{path}: is a directory; name a file")
+    if not target.parent.is_dir():
+        raise UsageError(f"{target.parent}: no such directory; make it first")
+    if not os.access(target if target.exists() else target.parent, os.W_OK):
+        raise UsageError(f"{path}: cannot be written; check its permissions or choose another place")
+    for source in map(Path, corpus):
+        if target.resolve() in (source.resolve(), *(part.resolve() for part in source.glob("*") if source.is_dir())):
+            raise UsageError(f"{path}: is part of the corpus; choose another file for the output")
+
+
+def load_vectors(path: str) -> KeyedVectors:
+    """The vectors of a file of any kind that fastsgns or word2vec writes, told apart by how it begins."""
+    with open_binary(path) as file:
+        try:
+            header, row = file.readline(64).split(), file.readline(ROW_BYTES).split()
+        except DAMAGED as error:
+            raise ValueError(f"{path} is damaged: {error}") from error
+    if len(header) != 2 or not all(number.isdigit() for number in header):
+        return KeyedVectors.load(path)
+    return KeyedVectors.load_word2vec_format(path, binary=not is_text(row))
+
+
+def is_text(row: Sequence[bytes]) -> bool:
+    """Whether this first row of vectors is a key and numbers written out."""
+    try:
+        return not row or len([float(number) for number in row[1:]]) > 0
+    except ValueError:
+        return False
+
+
+def key_of(vectors: KeyedVectors, word: str) -> Any:
+    """The key that a word of the command line means: integers where the model was trained on ids."""
+    if word in vectors.key_to_index:
+        return word
+    if word.lstrip("-").isdecimal() and int(word) in vectors.key_to_index:
+        return int(word)
+    raise KeyError(f"{word!r} is not in the vocabulary of {len(vectors):,} words")
+
+
+def neighbors(args: argparse.Namespace) -> None:
+    vectors = load_vectors(args.model)
+    keys = [key_of(vectors, word) for word in args.words]
+    for word, key in zip(args.words, keys, strict=True):
+        print(word)
+        print_similar(vectors.most_similar(key, topn=args.topn))
+
+
+def analogy(args: argparse.Namespace) -> None:
+    vectors = load_vectors(args.model)
+    a, b, c = (key_of(vectors, word) for word in (args.A, args.B, args.C))
+    print(f"{args.A} is to {args.B} as {args.C} is to")
+    print_similar(vectors.most_similar(positive=[b, c], negative=[a], topn=args.topn))
+
+
+def print_similar(similar: Any) -> None:
+    for word, similarity in similar:
+        print(f"  {similarity:6.3f}  {word}")
+
+
+def evaluate(args: argparse.Namespace) -> None:
+    if not args.analogies and not args.pairs:
+        raise UsageError("nothing to evaluate on: give --analogies FILE, --pairs FILE or both")
+    vectors = load_vectors(args.model)
+    result: dict[str, Any] = {"model": args.model, "words": len(vectors), "dimensions": vectors.vector_size}
+    result["pairs"] = [{"file": path, **score_pairs(vectors, path)} for path in args.pairs]
+    if args.analogies:
+        result["analogies"] = {"file": args.analogies, **score_analogies(vectors, args.analogies, args.restrict_vocab)}
+    if args.json:
+        print(json.dumps(result, indent=2))
+    else:
+        print_scores(result)
+
+
+def score_pairs(vectors: KeyedVectors, path: str) -> dict[str, float]:
+    pearson, spearman, oov = vectors.evaluate_word_pairs(path, restrict_vocab=len(vectors))
+    return {"spearman": float(spearman[0]), "pearson": float(pearson[0]), "out_of_vocabulary_percent": float(oov)}
+
+
+def score_analogies(vectors: KeyedVectors, path: str, restrict_vocab: int) -> dict[str, Any]:
+    score, sections = vectors.evaluate_word_analogies(path, restrict_vocab=restrict_vocab)
+    counts = [(s["section"], len(s["correct"]), len(s["correct"]) + len(s["incorrect"])) for s in sections]
+    return {
+        "restrict_vocab": restrict_vocab,
+        "accuracy": float(score),
+        "correct": counts[-1][1],  # the last section is the total
+        "questions": counts[-1][2],
+        "sections": [{"section": name, "correct": right, "questions": total} for name, right, total in counts[:-1]],
+    }
+
+
+def print_scores(result: dict[str, Any]) -> None:
+    for scores in result["pairs"]:
+        print(
+            f"{Path(scores['file']).name}: Spearman {100 * scores['spearman']:.1f},"
+            f" Pearson {100 * scores['pearson']:.1f} (x 100;"
+            f" {scores['out_of_vocabulary_percent']:.1f} % of the pairs out of vocabulary)"
+        )
+    if analogies := result.get("analogies"):
+        for section in analogies["sections"]:
+            print_share(f"  {section['section']}", section)
+        print_share(f"{Path(analogies['file']).name}, {analogies['restrict_vocab']:,} most frequent words", analogies)
+
+
+def print_share(name: str, counts: dict[str, Any]) -> None:
+    share = f"{100 * counts['correct'] / counts['questions']:.1f} %" if counts["questions"] else "-"
+    print(f"{name}: {share} ({counts['correct']:,} of {counts['questions']:,})")
+
+
+def run_demo(args: argparse.Namespace) -> None:
+    demo.run(Path(args.folder), text_only=args.text_only)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command line.
+
+    Parameters
+    ----------
+    argv : sequence of str, optional
+        The arguments; by default those of the process.
+
+    Returns
+    -------
+    int
+        0, 1 when the work failed, 2 when the command line is wrong, 130 when interrupted.
+
+    Examples
+    --------
+    >>> main(["analogy", "model.safetensors", "man"])
+    2
+    """
+    try:
+        args = build_parser().parse_args(argv)
+        args.run(args)
+        sys.stdout.flush()
+        return 0
+    except UsageError as error:
+        return fail(error, 2)
+    except BrokenPipeError:  # the reader, say `head`, has what it wants
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except KeyboardInterrupt:
+        return fail("interrupted", 130)
+    except OSError as error:
+        return fail(f"{error.filename}: {error.strerror}" if error.filename and error.strerror else error, 1)
+    except KeyError as error:
+        return fail(error.args[0] if error.args else error, 1)
+    except MemoryError as error:
+        return fail(f"not enough memory: {error}", 1)
+    except (ValueError, ArithmeticError, ImportError) as error:
+        return fail(error, 1)
+
+
+def fail(message: object, code: int) -> int:
+    text = " ".join(str(message).split())
+    print(f"fastsgns: error: {text}", file=sys.stderr)
+    return code
