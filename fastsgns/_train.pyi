@@ -25,7 +25,7 @@ class Job:
         shrink_windows: bool,
         centers: int,
         noise_words: int,
-        single_pairs: bool,
+        single_pairs: int,
         unit_words: int,
         loss_interval: int,
         seed: int,

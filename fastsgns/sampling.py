@@ -59,12 +59,13 @@ def keep_probabilities(counts: NDArray[np.int64], sample: float) -> NDArray[np.f
         return np.ones(len(counts))
     threshold = sample * counts.sum() if sample < 1 else int(sample * (3 + np.sqrt(5)) / 2)
     share = threshold / counts
-    return np.minimum(np.sqrt(share) + share, 1.0)
+    return np.asarray(np.minimum(np.sqrt(share) + share, 1.0))
 
 
 def keep_thresholds(counts: NDArray[np.int64], sample: float) -> NDArray[np.uint32]:
     """The same on the scale of 32 random bits: a token stays if they are at most its word's threshold."""
-    return np.maximum(np.ceil(keep_probabilities(counts, sample) * 2.0**32) - 1, 0).astype(np.uint32)
+    thresholds = np.ceil(keep_probabilities(counts, sample) * 2.0**32) - 1
+    return np.asarray(np.maximum(thresholds, 0), np.uint32)
 
 
 def noise_probabilities(counts: NDArray[np.int64], ns_exponent: float) -> NDArray[np.float64]:

@@ -176,8 +176,8 @@ def train(
             add_counts(result, workers)
             if result.pairs == pairs:
                 warnings.warn(
-                    f"epoch {epoch + 1} trained no pair: sample={options.sample} leaves no two words of a sentence of so"
-                    " small a corpus; give a higher one, or 0 to keep all",
+                    f"epoch {epoch + 1} trained no pair: sample={options.sample} leaves no two words of a sentence of"
+                    " so small a corpus; give a higher one, or 0 to keep all",
                     stacklevel=2,
                 )
             if not math.isfinite(result.loss_history[-1]):
