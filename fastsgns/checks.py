@@ -10,8 +10,9 @@ __all__ = ["check_integer", "check_real"]
 
 def check_integer(name: str, value: object, least: int | None, most: int | None = None) -> None:
     """ValueError unless `value` is a whole number in [least, most]."""
-    if not isinstance(value, numbers.Integral) or isinstance(value, bool):
+    if not isinstance(value, (int, numbers.Integral)) or isinstance(value, bool):
         raise ValueError(f"{name}={value!r} must be a whole number")
+    value = int(value)
     if (least is not None and value < least) or (most is not None and value > most):
         bounds = [f"at least {least}"] * (least is not None) + [f"at most {most}"] * (most is not None)
         raise ValueError(f"{name}={value!r} must be {' and '.join(bounds)}")

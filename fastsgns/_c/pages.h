@@ -6,8 +6,9 @@
 
 #ifdef _WIN32
 
-static void *pages_reserve(size_t bytes) { return malloc(bytes); }
+static void *pages_reserve(size_t bytes) { return calloc(bytes, 1); }
 static void pages_release(void *memory, size_t bytes) { (void)bytes, free(memory); }
+static void *pages_reserve_table(size_t bytes) { return calloc(bytes, 1); }
 static size_t pages_trim(void *memory, size_t bytes, size_t used) { (void)memory, (void)used; return bytes; }
 
 #else
@@ -15,10 +16,19 @@ static size_t pages_trim(void *memory, size_t bytes, size_t used) { (void)memory
 #include <sys/mman.h>
 #include <unistd.h>
 
-/* Costs nothing before it is written to; NULL if there is none. */
+/* Zeros, which cost nothing before they are written to; NULL if there is no memory. */
 static void *pages_reserve(size_t bytes) {
     void *memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     return memory == MAP_FAILED ? NULL : memory;
+}
+
+/* The same for what will be written to all over: in huge pages, where the system has them, look-ups miss fewer. */
+static void *pages_reserve_table(size_t bytes) {
+    void *memory = pages_reserve(bytes);
+#ifdef MADV_HUGEPAGE
+    if (memory) madvise(memory, bytes, MADV_HUGEPAGE);
+#endif
+    return memory;
 }
 
 static void pages_release(void *memory, size_t bytes) {

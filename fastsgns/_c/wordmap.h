@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "pages.h"
+
 #if defined(__GNUC__)
 #define WORDMAP_PREFETCH(address) __builtin_prefetch(address, 1)
 #else
@@ -62,12 +64,12 @@ static inline uint64_t wordmap_slot_hash(const wordmap_slot *slot) {
 static int wordmap_init(wordmap *map) {
     memset(map, 0, sizeof *map);
     map->shift = 64 - 12;
-    map->slots = (wordmap_slot *)calloc((size_t)1 << (64 - map->shift), sizeof *map->slots);
+    map->slots = (wordmap_slot *)pages_reserve_table(sizeof *map->slots << (64 - map->shift));
     return map->slots ? 0 : WORDMAP_NO_MEMORY;
 }
 
 static void wordmap_free(wordmap *map) {
-    free(map->slots);
+    if (map->slots) pages_release(map->slots, sizeof *map->slots << (64 - map->shift));
     free(map->first);
     free(map->bytes);
     memset(map, 0, sizeof *map);
@@ -75,7 +77,7 @@ static void wordmap_free(wordmap *map) {
 
 static int wordmap_grow(wordmap *map) {
     size_t size = (size_t)1 << (64 - map->shift), mask = 2 * size - 1, i;
-    wordmap_slot *slots = (wordmap_slot *)calloc(2 * size, sizeof *slots);
+    wordmap_slot *slots = (wordmap_slot *)pages_reserve_table(2 * size * sizeof *slots);
     if (!slots) return WORDMAP_NO_MEMORY;
     map->shift--;
     for (i = 0; i < size; i++) {
@@ -86,7 +88,7 @@ static int wordmap_grow(wordmap *map) {
         while (slots[at].length) at = (at + 1) & mask;
         slots[at] = *slot;
     }
-    free(map->slots);
+    pages_release(map->slots, size * sizeof *slots);
     map->slots = slots;
     return 0;
 }

@@ -1,0 +1,151 @@
+"""Scans text files by several threads: every word counted, every piece encoded in its thread's own ids."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastsgns._encode import BadText, Chunk, TextScanner
+from fastsgns.text import Piece, pieces, stored_size
+
+__all__ = ["PIECE_BYTES", "Scanned", "scan_files"]
+
+# Bytes of text that a thread takes at once: some milliseconds of work, and its buffer stays in the last-level cache.
+PIECE_BYTES = 4 << 20
+# Every piece has so many numbers for its words, to tell which of all words came first.
+PIECE_NUMBERS = 1 << 40
+POLL_SECONDS = 0.05
+JOIN_SECONDS = 5.0
+
+
+@dataclass
+class Scanned:
+    """A whole corpus in the ids of those who scanned it. A word's place is its number in order of first appearance."""
+
+    chunks: list[Chunk]  # in the order of the text
+    scanners: list[int]  # by chunk: whose ids it holds
+    places: list[NDArray[np.int64]]  # by scanner and id
+    counts: NDArray[np.int64]  # by place
+    words: Callable[[NDArray[np.int64]], list[Any]]  # of the given places
+
+
+def scan_files(
+    files: list[Path], errors: str, piece_bytes: int, workers: int, progress: Callable[[int, int | None], None] | None
+) -> Scanned:
+    """Scan files in the order given; nothing in the result depends on `workers` and `piece_bytes`.
+
+    Raises
+    ------
+    ValueError, OSError
+        Of the first piece that has something wrong.
+    """
+    sizes = [stored_size(path) for path in files]
+    total = None if None in sizes else sum(size or 0 for size in sizes)
+    scan = Scan((piece for path in files for piece in pieces(path, piece_bytes)), errors)
+    scanners = [TextScanner(errors) for _ in range(workers)]
+    threads = [
+        threading.Thread(target=scan.work, args=(i, scanner), name=f"fastsgns-scan-{i}", daemon=True)
+        for i, scanner in enumerate(scanners)
+    ]
+    try:
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            while thread.is_alive():
+                thread.join(POLL_SECONDS)
+                if progress:
+                    progress(scan.bytes_done, total)
+    finally:  # after an interrupt; a thread that waits for a pipe is left to itself
+        scan.stop = True
+        for thread in threads:
+            if thread.ident is not None:
+                thread.join(JOIN_SECONDS)
+    if scan.failures:
+        raise scan.failures[min(scan.failures)]
+    return merge(scan.results, scanners)
+
+
+@dataclass
+class Scan:
+    """What the threads share. They take pieces in order, so what fails first in the text is always found."""
+
+    pieces: Iterator[Piece]
+    errors: str
+    results: dict[int, tuple[int, Chunk]] = field(default_factory=dict)  # by number of piece: scanner and chunk
+    failures: dict[int, BaseException] = field(default_factory=dict)  # by number of piece
+    taken: int = 0
+    bytes_done: int = 0
+    stop: bool = False
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def take(self) -> tuple[int, Piece] | None:
+        """The next piece. Compressed text is decompressed here, by one thread, while the others scan."""
+        with self.lock:
+            if self.stop:
+                return None
+            try:
+                piece = next(self.pieces, None)
+            except BaseException as error:
+                self.fail(self.taken, error)
+                return None
+            if piece is None:
+                return None
+            self.taken += 1
+            return self.taken - 1, piece
+
+    def work(self, number: int, scanner: TextScanner) -> None:
+        """Scan pieces until none is left."""
+        while (taken := self.take()) is not None:
+            index, piece = taken
+            try:
+                with scanner.buffer(piece.size) as buffer:
+                    piece.read_into(buffer)
+                    chunk = self.encode(scanner, piece, index, buffer)
+            except BaseException as error:
+                self.fail(index, error)
+                return
+            with self.lock:
+                self.results[index] = number, chunk
+                self.bytes_done += piece.cost
+
+    def encode(self, scanner: TextScanner, piece: Piece, index: int, buffer: memoryview) -> Chunk:
+        try:
+            return scanner.scan(piece.skip, piece.size, index * PIECE_NUMBERS, piece.last)
+        except BadText as error:
+            offset = error.args[0]
+            what = f"byte 0x{buffer[offset]:02x} is not UTF-8" if buffer[offset] else "a NUL byte is not text"
+            raise ValueError(
+                f"{piece.path}: {what}, at offset {piece.start + offset}; is it a text file? If so, "
+                "errors='replace' (or 'ignore') takes the rest"
+            ) from None
+
+    def fail(self, index: int, error: BaseException) -> None:
+        self.stop = True
+        self.failures[index] = error
+
+
+def merge(results: dict[int, tuple[int, Chunk]], scanners: list[TextScanner]) -> Scanned:
+    """Bring the words of all scanners together, in the order of first appearance in the text."""
+    total = scanners[0]
+    ids: list[NDArray[Any]] = [np.arange(len(total))]
+    for i in range(1, len(scanners)):
+        ids.append(total.merge(scanners[i]))
+        scanners[i] = total  # its table is needed no more
+    counts, first = total.counts()
+    order = np.argsort(first)
+    place = np.empty_like(order)
+    place[order] = np.arange(len(order))
+    in_order = [results.pop(i) for i in range(len(results))]
+    return Scanned(
+        chunks=[chunk for _, chunk in in_order],
+        scanners=[number for number, _ in in_order],
+        places=[place[known] for known in ids],
+        counts=counts[order],
+        words=lambda places: total.words(order[places]),
+    )

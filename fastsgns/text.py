@@ -1,0 +1,222 @@
+"""Where text comes from: files, folders, compressed files and pipes, cut into pieces that threads can scan."""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import lzma
+import os
+import stat
+import zlib
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO, Protocol
+
+from fastsgns._encode import find_last_space, find_space
+
+__all__ = ["Piece", "Source", "find_files", "pieces", "stored_size"]
+
+Source = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
+
+COMPRESSED = (".gz", ".bz2", ".xz", ".zst")
+# Marks of text in other encodings; UTF-32's first, as one of them begins like UTF-16's.
+OTHER_MARKS = {b"\xff\xfe\0\0": "UTF-32", b"\0\0\xfe\xff": "UTF-32", b"\xff\xfe": "UTF-16", b"\xfe\xff": "UTF-16"}
+UTF8_MARK = b"\xef\xbb\xbf"
+WINDOW = 4096  # bytes read at once to find a place to cut
+ZSTD_BYTES = 16384  # given to the decompressor at once: few, as each may stand for thousands
+
+
+@dataclass(frozen=True)
+class Piece:
+    """Part of a file; no word goes beyond it."""
+
+    path: Path
+    start: int  # offset in the text, after decompression
+    size: int
+    skip: int  # bytes of a mark at its start
+    last: bool  # of its file
+    data: bytes | None  # None: read it from the file
+    cost: int  # bytes of the stored file that it stands for
+
+    def read_into(self, buffer: memoryview) -> None:
+        """Fill `buffer`, `size` bytes, with the text."""
+        if self.data is not None:
+            buffer[:] = self.data
+            return
+        with open(self.path, "rb", buffering=0) as file:
+            file.seek(self.start)
+            done = 0
+            while done < self.size:
+                n = file.readinto(buffer[done:])
+                if not n:
+                    raise ValueError(f"{self.path}: the file became shorter while it was read")
+                done += n
+
+
+def find_files(source: Source) -> list[Path]:
+    """The files that a path, or a list of paths, stands for.
+
+    Parameters
+    ----------
+    source : path or list of paths
+        A folder stands for the files in it, sorted by name; hidden ones and folders inside it are left out.
+
+    Raises
+    ------
+    FileNotFoundError
+        Naming the path.
+    ValueError
+        If there is no file, or a path is none.
+    """
+    if isinstance(source, (str, os.PathLike)):
+        paths: list[Any] = [source]
+    elif isinstance(source, Sequence) and not isinstance(source, bytes):
+        paths = list(source)
+    else:
+        raise ValueError(f"corpus_file={source!r} must be a path (str or os.PathLike) or a list of paths")
+    if not paths:
+        raise ValueError("corpus_file=[] names no file: give at least one path")
+    files = []
+    for item in paths:
+        if not isinstance(item, (str, os.PathLike)) or not isinstance(os.fspath(item), str):
+            raise ValueError(f"corpus_file={item!r} must be a path (str or os.PathLike) or a list of paths")
+        path = Path(item)
+        if path.is_dir():
+            found = sorted(entry for entry in path.iterdir() if not entry.name.startswith(".") and not entry.is_dir())
+            if not found:
+                raise ValueError(f"corpus_file={str(path)!r} is a folder without files")
+            files += found
+        elif not path.exists():
+            raise FileNotFoundError(2, "no such file or folder", str(path))
+        else:
+            files.append(path)
+    return files
+
+
+def stored_size(path: Path) -> int | None:
+    """Bytes of a regular file; None of a pipe and the like, which end when they end."""
+    status = path.stat()
+    return status.st_size if stat.S_ISREG(status.st_mode) else None
+
+
+def pieces(path: Path, piece_bytes: int) -> Iterator[Piece]:
+    """Cut a file into pieces of about `piece_bytes`, longer where there is no white space to cut at.
+
+    Raises
+    ------
+    ValueError
+        If the file is UTF-16 or UTF-32, or compressed and damaged.
+    """
+    if path.suffix in COMPRESSED or not stored_size(path):  # what has no size may still have text: see /proc
+        return streamed_pieces(path, piece_bytes)
+    return plain_pieces(path, piece_bytes)
+
+
+def plain_pieces(path: Path, piece_bytes: int) -> Iterator[Piece]:
+    with open(path, "rb", buffering=0) as file:
+        size = os.fstat(file.fileno()).st_size
+        skip = mark_length(path, file.read(4))
+        start = 0
+        while start < size:
+            end = min(start + piece_bytes, size)
+            file.seek(end)
+            while end < size:
+                window = file.read(WINDOW)
+                space = find_space(window)
+                end = min(end + (len(window) if space < 0 else space), size)
+                if space >= 0 or not window:
+                    break
+            yield Piece(path, start, end - start, skip if start == 0 else 0, end == size, None, end - start)
+            start = end
+
+
+def streamed_pieces(path: Path, piece_bytes: int) -> Iterator[Piece]:
+    with ExitStack() as stack:
+        stored: BinaryIO = stack.enter_context(open(path, "rb"))
+        total = stored_size(path) or 0
+        reader = open_reader(path, stored)
+        pending = bytearray()
+        start = spent = skip = 0
+        while True:
+            try:
+                block = reader.read(piece_bytes)
+            except (EOFError, OSError, zlib.error, lzma.LZMAError) as error:
+                if isinstance(error, OSError) and error.errno is not None:  # the disk's, not the decompressor's
+                    raise
+                raise ValueError(f"{path}: the compressed file is damaged or cut off: {error}") from error
+            searched = len(pending)
+            pending += block
+            if start == 0 and searched < 4:
+                if block and len(pending) < 4:
+                    continue
+                skip = mark_length(path, bytes(pending[:4]))
+            cut = find_last_space(pending, searched) if block else len(pending)
+            if block and cut <= 0:
+                continue
+            at = min(stored.tell(), total) if total else 0
+            yield Piece(path, start, cut, skip if start == 0 else 0, not block, bytes(pending[:cut]), at - spent)
+            if not block:
+                return
+            del pending[:cut]
+            start += cut
+            spent = at
+
+
+def mark_length(path: Path, beginning: bytes) -> int:
+    """Bytes of UTF-8's mark at the beginning of a file; ValueError for that of another encoding."""
+    for mark, encoding in OTHER_MARKS.items():
+        if beginning.startswith(mark):
+            raise ValueError(f"{path}: the file is {encoding} text; convert it to UTF-8 (iconv -f {encoding} -t UTF-8)")
+    return len(UTF8_MARK) if beginning.startswith(UTF8_MARK) else 0
+
+
+class Reader(Protocol):
+    def read(self, size: int, /) -> bytes: ...
+
+
+def open_reader(path: Path, stored: BinaryIO) -> Reader:
+    if path.suffix == ".gz":
+        return gzip.GzipFile(fileobj=stored)
+    if path.suffix == ".bz2":
+        return bz2.BZ2File(stored)
+    if path.suffix == ".xz":
+        return lzma.LZMAFile(stored)
+    if path.suffix == ".zst":
+        return ZstdReader(path, stored)
+    return stored
+
+
+class ZstdReader:
+    """Decompresses frame after frame, and notices where the last one is cut off, as zstandard's own reader does not."""
+
+    def __init__(self, path: Path, stored: BinaryIO) -> None:
+        try:
+            import zstandard
+        except ImportError as error:
+            raise ValueError(f"{path}: reading .zst needs zstandard: pip install 'fastsgns[zstd]'") from error
+        self.zstandard, self.stored = zstandard, stored
+        self.frame: Any = None
+        self.rest = b""  # of what was read
+        self.text = bytearray()  # not given out yet
+
+    def read(self, size: int) -> bytes:
+        while len(self.text) < size:
+            stored = self.rest or self.stored.read(ZSTD_BYTES)
+            self.rest = b""
+            if not stored:
+                if self.frame is not None:
+                    raise EOFError("its last frame has no end")
+                break
+            if self.frame is None:
+                self.frame = self.zstandard.ZstdDecompressor().decompressobj()
+            try:
+                self.text += self.frame.decompress(stored)
+            except self.zstandard.ZstdError as error:
+                raise EOFError(str(error)) from error
+            if self.frame.eof:
+                self.rest, self.frame = self.frame.unused_data, None
+        given = bytes(memoryview(self.text)[:size])
+        del self.text[:size]
+        return given

@@ -1,0 +1,136 @@
+"""The vocabulary: which words of a corpus are kept, how often they occur, and their ids."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastsgns.checks import check_integer
+
+__all__ = ["Vocabulary", "VocabularyRules"]
+
+
+@dataclass(frozen=True, eq=False)
+class Vocabulary:
+    """Words by id, their counts, and the size of the corpus they come from.
+
+    Parameters
+    ----------
+    words : list
+        Strings, integers or other hashables; the id of a word is its place. All different.
+    counts : ndarray of int64, shape (V,)
+        Occurrences of each word.
+    raw_words : int
+        Tokens of the corpus, the rare words that were left out included.
+    sentences : int
+        Sentences of the corpus that hold a token.
+
+    Examples
+    --------
+    >>> vocabulary = Vocabulary(["the", "cat"], np.array([7, 3]), raw_words=12, sentences=2)
+    >>> len(vocabulary), vocabulary.index["cat"]
+    (2, 1)
+    """
+
+    words: list[Any]
+    counts: NDArray[np.int64]
+    raw_words: int
+    sentences: int
+
+    def __post_init__(self) -> None:
+        if len(self.words) != len(self.counts):
+            raise ValueError(f"len(words)={len(self.words)} and len(counts)={len(self.counts)} must be equal")
+
+    def __len__(self) -> int:
+        return len(self.words)
+
+    @cached_property
+    def index(self) -> dict[Hashable, int]:
+        """The id of each word."""
+        return {word: i for i, word in enumerate(self.words)}
+
+
+@dataclass(frozen=True)
+class VocabularyRules:
+    """Which words of a corpus are kept, and in which order. Names and defaults are gensim's.
+
+    Parameters
+    ----------
+    min_count : int, default 5
+        Words that occur less often are left out; 0 and 1 keep all.
+    max_vocab_size, max_final_vocab : int, optional
+        The most words to keep. Where more reach `min_count`, it is raised until no more do: words of equal count stay
+        or go together, so fewer may be left. gensim cuts by `max_vocab_size` now and then while it counts, which makes
+        counts depend on the order of the text; here both bounds hold exactly, at the end.
+    sorted_vocab : bool, default True
+        Most frequent words first, those of equal count in order of first appearance; otherwise all in that order.
+
+    Examples
+    --------
+    >>> VocabularyRules(min_count=2).select(np.array([3, 1, 2, 7]))
+    array([3, 0, 2])
+    >>> VocabularyRules(min_count=1, max_final_vocab=3).select(np.array([2, 9, 2, 7]))
+    array([1, 3])
+    """
+
+    min_count: int = 5
+    max_vocab_size: int | None = None
+    max_final_vocab: int | None = None
+    sorted_vocab: bool = field(default=True)
+
+    def __post_init__(self) -> None:
+        check_integer("min_count", self.min_count, 0)
+        for name in ("max_vocab_size", "max_final_vocab"):
+            if getattr(self, name) is not None:
+                check_integer(name, getattr(self, name), 2)
+
+    def select(self, counts: NDArray[np.int64]) -> NDArray[np.int64]:
+        """The words to keep.
+
+        Parameters
+        ----------
+        counts : ndarray of int64, shape (n,)
+            Occurrences of every word, in order of first appearance.
+
+        Returns
+        -------
+        ndarray of int64, shape (V,)
+            Places in `counts`, in the order of the vocabulary.
+
+        Raises
+        ------
+        ValueError
+            If fewer than two words are left: there would be nothing to predict.
+        """
+        if len(counts) == 0:
+            raise ValueError("the corpus is empty: it holds no word at all")
+        threshold = self.effective_min_count(counts)
+        kept = np.flatnonzero(counts >= threshold)
+        if len(kept) < 2:
+            raise ValueError(self.complaint(counts, threshold, len(kept)))
+        if self.sorted_vocab:
+            kept = kept[np.argsort(-counts[kept], kind="stable")]
+        return kept
+
+    def effective_min_count(self, counts: NDArray[np.int64]) -> int:
+        """`min_count`, raised as far as the bounds on the vocabulary ask for."""
+        bounds = [bound for bound in (self.max_vocab_size, self.max_final_vocab) if bound is not None]
+        if not bounds or len(counts) <= min(bounds):
+            return int(self.min_count)
+        first_left_out = len(counts) - 1 - min(bounds)
+        return max(int(self.min_count), int(np.partition(counts, first_left_out)[first_left_out]) + 1)
+
+    def complaint(self, counts: NDArray[np.int64], threshold: int, kept: int) -> str:
+        found = f"the corpus has {len(counts)} distinct words, the most frequent one {counts.max()} times"
+        left = "no word is" if kept == 0 else "only one word is"
+        if len(counts) == 1:
+            return f"{found}: a vocabulary of one word leaves nothing to predict"
+        if threshold > self.min_count:
+            bounds = f"max_vocab_size={self.max_vocab_size}, max_final_vocab={self.max_final_vocab}"
+            return f"{bounds}: {found}, and {left} left when words of equal count go together; give a higher bound"
+        return f"min_count={self.min_count}: {found}, so that {left} left; give a lower min_count or more text"
