@@ -75,7 +75,7 @@ def test_every_token_is_gone_through_and_every_pair_trained_once_an_epoch(worker
 def test_draws_do_not_depend_on_the_number_of_workers():
     first, second = run(workers=1)[0], run(workers=7)[0]
     assert (first.words_kept, first.pairs) == (second.words_kept, second.pairs)
-    assert second.loss_history == pytest.approx(first.loss_history, rel=0.02)
+    assert second.loss_history == pytest.approx(first.loss_history, rel=0.1)
 
 
 def test_loss_begins_at_chance_and_falls():
