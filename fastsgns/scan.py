@@ -68,6 +68,8 @@ def scan_files(
                 thread.join(JOIN_SECONDS)
     if scan.failures:
         raise scan.failures[min(scan.failures)]
+    if progress:  # a short scan has not been looked at
+        progress(scan.bytes_done, total)
     return merge(scan.results, scanners)
 
 
