@@ -4,8 +4,8 @@ try:
     from fastsgns import _encode, _train  # noqa: F401
 except ImportError as error:
     raise ImportError(
-        f"{error}: the compiled modules are not in {__path__[0]}. If that is the source folder, start Python elsewhere, "
-        "as it looks in the working directory first, or install with `pip install --editable .`"
+        f"{error}: the compiled modules are not in {__path__[0]}. If that is the source folder, start Python "
+        "elsewhere, as it looks in the working directory first, or install with `pip install --editable .`"
     ) from error
 
 from fastsgns.config import __version__, show_config, simd_variants
