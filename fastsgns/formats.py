@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import bz2
 import contextlib
+import errno
 import gzip
 import json
 import lzma
@@ -19,7 +20,7 @@ from typing import IO, Any, cast
 import numpy as np
 from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save_file
+from safetensors.numpy import save, save_file
 
 __all__ = ["atomic_path", "load_tensors", "open_binary", "pack_keys", "save_tensors", "unpack_keys"]
 
@@ -45,16 +46,26 @@ def open_binary(path: PathLike, mode: str = "rb", suffix_of: PathLike | None = N
 def atomic_path(path: PathLike) -> Iterator[Path]:
     """A temporary file beside `path` to write to; it takes the place of `path` when the block ends well, or vanishes.
 
-    A device or FIFO is handed out as it is: there is nothing to replace.
+    A device or FIFO is handed out as it is: there is nothing to replace, and nobody may.
+
+    Raises
+    ------
+    OSError
+        If there can be no file at `path`.
     """
-    target = Path(os.path.realpath(path))  # a symbolic link stays one
-    if target.exists() and not stat.S_ISREG(target.stat().st_mode):
-        yield target
+    if os.path.isdir(path):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), os.fspath(path))
+    if os.path.exists(path) and not os.path.isfile(path):
+        yield Path(path)
         return
-    temporary = target.with_name(f".{target.name[:64]}.{secrets.token_hex(4)}.tmp")
+    target = Path(os.path.realpath(path))  # a symbolic link stays one
+    temporary = target.with_name(f".{target.name[:48]}.{secrets.token_hex(4)}.tmp")
     try:
         # Made here for the permissions a new file gets, as whoever writes to it may choose others.
         os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, os.fspath(path)) from None
+    try:
         mode = stat.S_IMODE((target if target.exists() else temporary).stat().st_mode)
         yield temporary
         temporary.chmod(mode)
@@ -93,6 +104,8 @@ def save_tensors(path: PathLike, tensors: Mapping[str, NDArray[Any]], metadata: 
     ------
     ValueError
         If an array is not numeric.
+    OSError
+        If the file cannot be written.
 
     Examples
     --------
@@ -106,12 +119,16 @@ def save_tensors(path: PathLike, tensors: Mapping[str, NDArray[Any]], metadata: 
     for name, tensor in tensors.items():
         if tensor.dtype.kind not in "fiub" or tensor.dtype.itemsize > 8:
             raise ValueError(f"{os.fspath(path)}: cannot save {name!r}: dtype={tensor.dtype} is no plain number")
-    with atomic_path(path) as temporary:
-        save_file(
-            {name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()},
-            temporary,
-            metadata={METADATA_KEY: json.dumps({"format_version": FORMAT_VERSION, **metadata})},
-        )
+    arrays = {name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()}
+    text = {METADATA_KEY: json.dumps({"format_version": FORMAT_VERSION, **metadata})}
+    try:
+        with atomic_path(path) as place:
+            if place.is_file():
+                save_file(arrays, place, metadata=text)
+            else:  # save_file would put a file in the place of a device, /dev/null for one
+                place.write_bytes(save(arrays, metadata=text))
+    except SafetensorError as error:
+        raise OSError(f"{os.fspath(path)}: cannot be written: {error}") from error
 
 
 def load_tensors(

@@ -63,6 +63,8 @@ def write_vectors(
     """
     path = Path(path)
     encoded = [encode_key(path, prefix, key) for key in keys]  # all of them before the first byte
+    if len(set(encoded)) < len(encoded):
+        raise ValueError(f"{path}: several keys, such as 1 and '1', are alike in word2vec's formats: rename one")
     dim = vectors.shape[1]
     template = " ".join([TEXT_FORMATS.get(vectors.dtype.itemsize, "%.17g")] * dim) + "\n"
     with destination(path, append) as (temporary, mode), open_binary(temporary, mode, suffix_of=path) as file:

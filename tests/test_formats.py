@@ -6,6 +6,7 @@ import logging
 import os
 import stat
 import struct
+import subprocess
 
 import numpy as np
 import pytest
@@ -200,9 +201,47 @@ def test_permissions_and_links_stay(tmp_path):
     assert KeyedVectors.load(path).index_to_key == ["a"]
 
 
-def test_a_device_is_written_to():
-    make().save_word2vec_format("/dev/null")
-    assert stat.S_ISCHR(os.stat("/dev/null").st_mode)
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="pipes of POSIX")
+@pytest.mark.parametrize("name", ["save", "save_word2vec_format"])
+def test_what_is_no_file_is_written_to_and_stays(tmp_path, name):
+    """A pipe stands for devices too: nothing here may touch /dev/null, which a mistake would replace."""
+    pipe, path = tmp_path / "pipe", tmp_path / "v"
+    os.mkfifo(pipe)
+    with subprocess.Popen(["cat", pipe], stdout=subprocess.PIPE) as reader:
+        getattr(make(), name)(pipe)
+        received = reader.communicate()[0]
+    assert stat.S_ISFIFO(pipe.stat().st_mode)
+    getattr(make(), name)(path)
+    assert path.read_bytes() == received
+    assert sorted(tmp_path.iterdir()) == [pipe, path]
+
+
+@pytest.mark.parametrize("name", ["save", "save_word2vec_format"])
+def test_what_cannot_be_written_is_named(tmp_path, name):
+    with pytest.raises(IsADirectoryError) as raised:
+        getattr(make(), name)(tmp_path)
+    assert raised.value.filename == str(tmp_path)
+    with pytest.raises(FileNotFoundError) as raised:
+        getattr(make(), name)(tmp_path / "none" / "v")
+    assert raised.value.filename == str(tmp_path / "none" / "v")
+    getattr(make(), name)(tmp_path / ("😀" * 63))  # 252 bytes, and 255 are allowed
+
+
+def test_a_full_disk_is_an_oserror(tmp_path, monkeypatch):
+    def full(*args, **kwargs):
+        raise formats.SafetensorError("No space left on device")
+
+    monkeypatch.setattr(formats, "save_file", full)
+    with pytest.raises(OSError, match=r"v: cannot be written: No space left"):
+        make().save(tmp_path / "v")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("binary", [False, True])
+def test_keys_that_are_written_alike_are_refused(tmp_path, binary):
+    with pytest.raises(ValueError, match="several keys, such as 1 and '1'"):
+        make([1, "1"]).save_word2vec_format(tmp_path / "v", binary=binary)
+    assert not list(tmp_path.iterdir())
 
 
 # word2vec's formats
