@@ -4,8 +4,23 @@ from __future__ import annotations
 
 import math
 import numbers
+from collections.abc import Collection
+from typing import Any
 
-__all__ = ["check_integer", "check_real"]
+__all__ = ["check_choice", "check_integer", "check_real", "plain"]
+
+
+def plain(value: Any) -> Any:
+    """Numbers of NumPy and other kinds as Python's own, which neither overflow nor are foreign to JSON."""
+    if isinstance(value, numbers.Integral) and not isinstance(value, bool):
+        return int(value)
+    return float(value) if isinstance(value, numbers.Real) and not isinstance(value, bool) else value
+
+
+def check_choice(name: str, value: object, choices: Collection[str]) -> None:
+    """ValueError unless `value` is one of `choices`."""
+    if value not in tuple(choices):
+        raise ValueError(f"{name}={value!r}: choose one of {', '.join(choices)}")
 
 
 def check_integer(name: str, value: object, least: int | None, most: int | None = None) -> None:
@@ -18,9 +33,14 @@ def check_integer(name: str, value: object, least: int | None, most: int | None 
         raise ValueError(f"{name}={value!r} must be {' and '.join(bounds)}")
 
 
-def check_real(name: str, value: object, least: float | None) -> None:
-    """ValueError unless `value` is a finite number, at least `least`."""
-    if not isinstance(value, numbers.Real) or isinstance(value, bool) or not math.isfinite(value):
+def check_real(name: str, value: object, least: float, most: float = math.inf) -> None:
+    """ValueError unless `value` is a finite number in [least, most]."""
+    try:
+        number = float(value) if isinstance(value, numbers.Real) and not isinstance(value, bool) else math.nan
+    except OverflowError:
+        number = math.inf
+    if not math.isfinite(number):
         raise ValueError(f"{name}={value!r} must be a finite number")
-    if least is not None and value < least:
-        raise ValueError(f"{name}={value!r} must be at least {least:g}")
+    if not least <= number <= most:
+        bounds = f"at least {least:g}" + (f" and at most {most:g}" if most < math.inf else "")
+        raise ValueError(f"{name}={value!r} must be {bounds}")

@@ -12,7 +12,7 @@ import numpy as np
 
 from fastsgns._train import compiled_variants
 
-__all__ = ["SIMD", "__version__", "available_cores", "show_config", "simd_variants"]
+__all__ = ["SIMD", "__version__", "available_cores", "check_simd", "show_config", "simd_variants"]
 
 try:
     __version__ = version("fastsgns")
@@ -31,16 +31,14 @@ def simd_variants() -> list[str]:
     return [name for name, supported in compiled_variants().items() if supported]
 
 
-def choose_variant(name: str | None) -> str:
+SIMD = os.environ.get("FASTSGNS_SIMD") or simd_variants()[0]
+
+
+def check_simd() -> None:
+    """ValueError if FASTSGNS_SIMD names no variant that runs here; not at import, where no caller could handle it."""
     available = simd_variants()
-    if not name:
-        return available[0]
-    if name not in available:
-        raise ValueError(f"FASTSGNS_SIMD={name!r} cannot be used here: unset it or choose of {', '.join(available)}")
-    return name
-
-
-SIMD = choose_variant(os.environ.get("FASTSGNS_SIMD"))
+    if SIMD not in available:
+        raise ValueError(f"FASTSGNS_SIMD={SIMD!r} cannot be used here: unset it or choose of {', '.join(available)}")
 
 
 def available_cores() -> int:
@@ -56,6 +54,7 @@ def available_cores() -> int:
 
 def show_config() -> None:
     """Print versions, kernel variants and cores, as bug reports and benchmarks want them."""
+    check_simd()
     variants = ", ".join(
         f"{name} (in use)" if name == SIMD else name if supported else f"{name} (not on this machine)"
         for name, supported in compiled_variants().items()

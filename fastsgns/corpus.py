@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from fastsgns import cache
 from fastsgns._encode import ERRORS, Chunk, TokenScanner
-from fastsgns.checks import check_integer
+from fastsgns.checks import check_choice, check_integer
 from fastsgns.scan import PIECE_BYTES, Scanned, scan_files
 from fastsgns.text import Source, find_files
 from fastsgns.vocabulary import Vocabulary, VocabularyRules
@@ -109,8 +109,7 @@ def encode_files(
     """
     check_integer("workers", workers, 1)
     check_integer("piece_bytes", piece_bytes, 1)
-    if errors not in ERRORS:
-        raise ValueError(f"errors={errors!r}: choose one of {', '.join(ERRORS)}")
+    check_choice("errors", errors, ERRORS)
     files = find_files(corpus_file)
 
     def encode(make_arrays: cache.MakeArrays) -> tuple[Vocabulary, Corpus]:

@@ -8,6 +8,7 @@ import time
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,11 +16,11 @@ from tqdm.auto import tqdm
 
 from fastsgns import sampling
 from fastsgns._train import Job, Worker
-from fastsgns.checks import check_integer, check_real
-from fastsgns.config import SIMD, available_cores
+from fastsgns.checks import check_choice, check_integer, check_real
+from fastsgns.config import SIMD, available_cores, check_simd
 from fastsgns.corpus import Corpus
 
-__all__ = ["TrainingOptions", "TrainingResult", "aligned_matrix", "initial_vectors", "train"]
+__all__ = ["TrainingOptions", "TrainingResult", "aligned_matrix", "as_aligned", "initial_vectors", "train"]
 
 # Tokens a thread takes at once: some milliseconds of work, so that threads end an epoch together and take the corpus
 # in its order, and too many for the shared counter to matter.
@@ -50,18 +51,18 @@ class TrainingOptions:
         check_integer("window", self.window, 1, 2**20 - 1)
         if self.negative == 0:
             raise ValueError("negative=0: fastsgns trains skip-gram with negative sampling; give 5 to 20 noise words")
-        check_integer("negative", self.negative, 1, 2**20)
-        check_integer("epochs", self.epochs, 1)
-        check_integer("workers", self.workers, 1, 2**16)
+        check_integer("negative", self.negative, 1, 2**20 - 2)
+        check_integer("epochs", self.epochs, 1, 2**31)
+        check_integer("workers", self.workers, 1, 2**12)
         check_integer("seed", self.seed, None)
         check_real("alpha", self.alpha, 0.0)
         check_real("min_alpha", self.min_alpha, 0.0)
-        check_real("sample", self.sample, 0.0)
-        check_real("ns_exponent", self.ns_exponent, None)
+        check_real("sample", self.sample, 0.0, 2.0**62)
+        check_real("ns_exponent", self.ns_exponent, -100.0, 100.0)
         if self.alpha == 0:
             raise ValueError("alpha=0 trains nothing; gensim's default is 0.025")
-        if self.negative_sharing not in sampling.SHARING:
-            raise ValueError(f"negative_sharing={self.negative_sharing!r}: choose one of {', '.join(sampling.SHARING)}")
+        check_choice("negative_sharing", self.negative_sharing, sampling.SHARING)
+        check_simd()
 
 
 @dataclass
@@ -84,6 +85,17 @@ def aligned_matrix(rows: int, dim: int) -> NDArray[np.float32]:
     memory = np.zeros(rows * stride + 16, np.float32)
     start = -(memory.ctypes.data // memory.itemsize) % 16
     return memory[start : start + rows * stride].reshape(rows, stride)[:, :dim]
+
+
+def as_aligned(vectors: NDArray[Any]) -> NDArray[np.float32]:
+    """The matrix itself if it is laid out as `aligned_matrix` does, else a copy that is: pickles, for one, are not."""
+    rows, dim = vectors.shape
+    usable = vectors.dtype == np.float32 and vectors.flags.writeable and vectors.ctypes.data % 64 == 0
+    if usable and vectors.strides == (-(-dim // 16) * 64, 4):
+        return vectors
+    aligned = aligned_matrix(rows, dim)
+    aligned[:] = vectors
+    return aligned
 
 
 def initial_vectors(rows: int, dim: int, seed: int) -> NDArray[np.float32]:
@@ -117,7 +129,7 @@ def train(
     counts : ndarray of int64, shape (V,)
         How often each word occurs: subsampling and noise derive from it.
     input_vectors, output_vectors : ndarray of float32, shape (V, dim)
-        Views made by `aligned_matrix`.
+        Views made by `aligned_matrix`, or by `as_aligned`.
     first_epoch : int
         Epochs trained before: the random draws go on from there.
 
@@ -129,6 +141,8 @@ def train(
     ------
     FloatingPointError
         If the vectors grew beyond all bounds.
+    MemoryError
+        If `window` and `negative` ask for more scratch memory than there is.
 
     Notes
     -----
@@ -152,8 +166,11 @@ def train(
         loss_interval=1 if options.compute_loss else LOSS_INTERVAL,
         seed=int(options.seed) % 2**64,
     )
-    workers = [Worker(job, SIMD) for _ in range(options.workers)]
     words = len(corpus.tokens)
+    try:
+        workers = [Worker(job, SIMD) for _ in range(min(options.workers, -(-words // UNIT_WORDS)))]
+    except MemoryError as error:
+        raise MemoryError(f"{error}: window={options.window} times negative={options.negative} is too large") from None
     slope = (options.min_alpha - options.alpha) / (words * options.epochs)
     result = TrainingResult()
     with tqdm(total=words * options.epochs, unit="word", unit_scale=True, desc="train", disable=not progress) as bar:

@@ -15,11 +15,12 @@ from numpy.typing import NDArray
 from tqdm.auto import tqdm
 
 from fastsgns import formats
-from fastsgns.checks import check_integer
+from fastsgns._encode import ERRORS
+from fastsgns.checks import check_choice, check_integer, plain
 from fastsgns.config import SIMD, __version__, available_cores
 from fastsgns.corpus import Corpus, encode_files, encode_sentences
 from fastsgns.keyedvectors import KeyedVectors
-from fastsgns.trainer import TrainingOptions, TrainingResult, aligned_matrix, initial_vectors, train
+from fastsgns.trainer import TrainingOptions, TrainingResult, aligned_matrix, as_aligned, initial_vectors, train
 from fastsgns.vocabulary import Vocabulary, VocabularyRules
 
 __all__ = ["Word2Vec"]
@@ -156,6 +157,8 @@ class Word2Vec:
         if sentences is not None and corpus_file is not None:
             raise ValueError("sentences and corpus_file are both given: choose one")
         check_integer("vector_size", vector_size, 1, 2**20)
+        check_choice("errors", errors, ERRORS)
+        vector_size = int(vector_size)
         self.vector_size, self.alpha, self.min_alpha, self.window = vector_size, alpha, min_alpha, window
         self.min_count, self.max_vocab_size, self.max_final_vocab = min_count, max_vocab_size, max_final_vocab
         self.sample, self.seed, self.negative, self.ns_exponent = sample, seed, negative, ns_exponent
@@ -182,11 +185,12 @@ class Word2Vec:
     def options(self, **changes: Any) -> TrainingOptions:
         """The parameters as the trainer wants them, checked."""
         values = {name: getattr(self, name) for name in TrainingOptions.__dataclass_fields__}
-        return TrainingOptions(**{**values, **changes})
+        return TrainingOptions(**{name: plain(value) for name, value in {**values, **changes}.items()})
 
     def rules(self) -> VocabularyRules:
         """The parameters of the vocabulary, checked."""
-        return VocabularyRules(self.min_count, self.max_vocab_size, self.max_final_vocab, self.sorted_vocab)
+        bounds = plain(self.min_count), plain(self.max_vocab_size), plain(self.max_final_vocab)
+        return VocabularyRules(*bounds, self.sorted_vocab)
 
     def build_vocab(self, corpus_iterable: Iterable[Any] | None = None, corpus_file: Source | None = None) -> None:
         """Count the words of a corpus and make vectors for those that stay.
@@ -201,20 +205,20 @@ class Word2Vec:
         ValueError
             If no word reaches `min_count`, or the corpus is not what it should be.
         """
-        self._encode(corpus_iterable, corpus_file, None)
-        vocabulary = self._vocabulary
-        assert vocabulary is not None
+        vocabulary, corpus = self._encode(corpus_iterable, corpus_file, None)
+        vectors = initial_vectors(len(vocabulary), self.vector_size, self.options().seed)
+        outputs = aligned_matrix(len(vocabulary), self.vector_size)
+        self._source, self._corpus = (corpus_iterable if corpus_file is None else corpus_file), corpus
+        self._vocabulary, self.syn1neg = vocabulary, outputs
         self.corpus_count, self.corpus_total_words = vocabulary.sentences, vocabulary.raw_words
-        vectors = initial_vectors(len(vocabulary), self.vector_size, self.seed)
         self.wv = KeyedVectors.from_arrays(vocabulary.words, vectors, vocabulary.counts)
-        self.syn1neg = aligned_matrix(len(vocabulary), self.vector_size)
         self.epochs_trained, self.loss_history = 0, []
         sizes = vocabulary.raw_words, len(vocabulary), vocabulary.sentences
         logger.info("%d words, %d of them distinct and kept, in %d sentences", *sizes)
 
     def _encode(
         self, sentences: Iterable[Any] | None, corpus_file: Source | None, vocabulary: Vocabulary | None
-    ) -> Corpus:
+    ) -> tuple[Vocabulary, Corpus]:
         if (sentences is None) == (corpus_file is None):
             raise ValueError("give either a corpus_iterable or a corpus_file")
         start = time.perf_counter()
@@ -226,22 +230,21 @@ class Word2Vec:
                 bar.update(done - bar.n)
 
             if corpus_file is not None:
-                self._vocabulary, corpus = encode_files(
+                encoded = encode_files(
                     corpus_file, rules=self.rules(), workers=self.workers, errors=self.errors,
                     corpus_cache=self.corpus_cache, vocabulary=vocabulary, progress=report,
                 )  # fmt: skip
             else:
                 assert sentences is not None
-                self._vocabulary, corpus = encode_sentences(
+                encoded = encode_sentences(
                     sentences,
                     rules=self.rules(),
                     corpus_cache=self.corpus_cache,
                     vocabulary=vocabulary,
                     progress=report,
                 )
-        self._source, self._corpus = (sentences if corpus_file is None else corpus_file), corpus
         self._scan_seconds = time.perf_counter() - start
-        return corpus
+        return encoded
 
     def train(
         self,
@@ -286,7 +289,8 @@ class Word2Vec:
         if self._corpus is not None and source is not None and source is self._source:
             corpus = self._corpus
         else:
-            corpus = self._encode(corpus_iterable, corpus_file, self._vocabulary)
+            _, corpus = self._encode(corpus_iterable, corpus_file, self._vocabulary)
+            self._source, self._corpus = source, corpus
         if len(corpus.tokens) == 0:
             raise ValueError("no token of this corpus is in the vocabulary: is it split as the first one was?")
         options = self.options(
@@ -295,6 +299,8 @@ class Word2Vec:
             min_alpha=self.min_alpha if end_alpha is None else end_alpha,
             compute_loss=self.compute_loss if compute_loss is None else compute_loss,
         )
+        self._check_rows()
+        self.wv.vectors, self.syn1neg = as_aligned(self.wv.vectors), as_aligned(self.syn1neg)
         listeners = self.callbacks if callbacks is None else tuple(callbacks)
 
         def call(event: str) -> None:
@@ -316,6 +322,16 @@ class Word2Vec:
         self._make_report(corpus, options, result)
         call("on_train_end")
         return result.words_kept, result.words
+
+    def _check_rows(self) -> None:
+        """ValueError if words or matrices were exchanged: rows no longer stand for the words of the vocabulary."""
+        assert self._vocabulary is not None
+        shape = len(self._vocabulary), self.vector_size
+        if self.wv.index_to_key != self._vocabulary.words or not self.wv.vectors.shape == self.syn1neg.shape == shape:
+            raise ValueError(
+                f"wv or syn1neg no longer fits the vocabulary of {shape[0]} words x {shape[1]}: words were added or"
+                " sorted, or a matrix replaced; change a copy, copy.deepcopy(model.wv), and save it by its own save"
+            )
 
     def _make_report(self, corpus: Corpus, options: TrainingOptions, result: TrainingResult) -> None:
         self.report = {
@@ -344,10 +360,11 @@ class Word2Vec:
         Raises
         ------
         ValueError
-            If there is nothing to save yet, or the words are neither strings nor integers.
+            If there is nothing to save yet, the words are neither strings nor integers, or `wv` is of other words.
         """
         if self._vocabulary is None:
             raise ValueError("there is nothing to save yet: call build_vocab first")
+        self._check_rows()
         tensors = {
             **formats.pack_keys(self.wv.index_to_key),
             "vectors": np.ascontiguousarray(self.wv.vectors),
@@ -392,13 +409,12 @@ class Word2Vec:
         model._vocabulary = Vocabulary(words, counts, model.corpus_total_words, model.corpus_count)
         return model
 
+    def __getstate__(self) -> dict[str, Any]:
+        """For pickle and copy: all but the corpus, which may be large, and its source, which may be a generator."""
+        return {**self.__dict__, "_source": None, "_corpus": None}
+
     def __repr__(self) -> str:
         return f"{type(self).__name__}<vocab={len(self.wv)}, vector_size={self.vector_size}, alpha={self.alpha}>"
-
-
-def plain(value: Any) -> Any:
-    """NumPy scalars as Python's, for JSON."""
-    return value.item() if isinstance(value, np.generic) else value
 
 
 def peak_rss_bytes() -> int | None:

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from fastsgns import trainer
+from fastsgns._train import Worker
 from fastsgns.corpus import Corpus
-from fastsgns.trainer import TrainingOptions, aligned_matrix, initial_vectors, train
+from fastsgns.trainer import TrainingOptions, aligned_matrix, as_aligned, initial_vectors, train
 
 LENGTHS = (1, 40, 1, 7, 9000, 2, 30, 5000)
 
@@ -150,6 +151,12 @@ def test_an_error_in_a_callback_leaves_no_thread_behind():
         ("sample", -1e-3),
         ("sample", float("nan")),
         ("ns_exponent", float("inf")),
+        ("ns_exponent", 101.0),
+        ("alpha", 10**400),
+        ("sample", 1e300),
+        ("epochs", 10**400),
+        ("negative", 2**20 - 1),
+        ("workers", 2**16),
         ("negative_sharing", "all"),
         ("seed", 1.5),
     ],
@@ -157,6 +164,34 @@ def test_an_error_in_a_callback_leaves_no_thread_behind():
 def test_bad_options_are_named(name, value):
     with pytest.raises(ValueError, match=f"{name}="):
         TrainingOptions(**{name: value})
+
+
+def test_too_much_scratch_memory_names_what_asks_for_it(monkeypatch):
+    def fail(*args):
+        raise MemoryError("no 1 bytes")
+
+    monkeypatch.setattr(trainer, "Worker", fail)
+    with pytest.raises(MemoryError, match="no 1 bytes: window=5000 times negative=999 is too large"):
+        run(window=5000, negative=999)
+
+
+def test_more_workers_than_work_are_left_out(monkeypatch):
+    made = []
+    monkeypatch.setattr(trainer, "Worker", lambda *args: made.append(Worker(*args)) or made[-1])
+    result, *_ = run(workers=4096)
+    assert len(made) == -(-sum(LENGTHS) // trainer.UNIT_WORDS)
+    assert result.words == 2 * sum(LENGTHS)
+
+
+@pytest.mark.parametrize("dim", [7, 16])
+def test_matrices_from_elsewhere_are_copied_into_place(dim):
+    usual = aligned_matrix(5, dim)
+    assert as_aligned(usual) is usual
+    memory = np.arange(5 * dim + 1, dtype=np.float32)
+    for other in (memory[1:].reshape(5, dim), memory[:-1].reshape(dim, 5).T, np.ones((5, dim))):
+        copy = as_aligned(other)
+        np.testing.assert_array_equal(copy, other)
+        assert (copy.dtype, copy.strides, copy.ctypes.data % 64) == (np.float32, usual.strides, 0)
 
 
 def test_numpy_scalars_are_numbers():

@@ -1,15 +1,21 @@
 """The model from corpus to neighbours: learning, gensim's calls, saving, and bad input."""
 
+import copy
 import os
+import pickle
 import subprocess
 import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from fractions import Fraction
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 import fastsgns
 import planted
-from fastsgns import KeyedVectors, Word2Vec
+from fastsgns import KeyedVectors, Word2Vec, config, word2vec
 
 PLANTED = planted.corpus()
 SMALL = [["a", "b", "c", "d"], ["b", "c", "a"], ["rare", "a", "d"]] * 20
@@ -118,6 +124,72 @@ def test_save_and_load_go_on_training(tmp_path):
     np.testing.assert_array_equal(loaded.syn1neg, model.syn1neg)
 
 
+@pytest.mark.parametrize(
+    "copied", [copy.deepcopy, lambda model: pickle.loads(pickle.dumps(model))], ids=["copy", "pickle"]
+)
+@pytest.mark.parametrize("dim", [8, 16])
+def test_copies_go_on_training(copied, dim):
+    model = Word2Vec(vector_size=dim, workers=1, min_count=1, sample=0)
+    model.build_vocab(words for words in SMALL)  # a generator, which nothing can copy
+    twin = copied(model)
+    model.train(SMALL)
+    twin.train(SMALL)
+    np.testing.assert_array_equal(twin.wv.vectors, model.wv.vectors)
+    twin.train(SMALL)
+    assert (twin.wv.vectors != model.wv.vectors).any()
+
+
+def test_vectors_of_ones_own_are_trained():
+    model = Word2Vec(vector_size=8, workers=1, min_count=1, sample=0)
+    model.build_vocab(SMALL)
+    model.wv.vectors = np.full((len(model.wv), 8), 0.01)
+    model.train(SMALL)
+    assert model.wv.vectors.dtype == np.float32
+    assert (model.wv.vectors != np.float32(0.01)).any()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda model: model.wv.add_vector("new", np.ones(8)),
+        lambda model: model.wv.sort_by_descending_frequency(),
+        lambda model: setattr(model, "syn1neg", model.syn1neg[1:]),
+    ],
+)
+def test_words_or_matrices_that_were_exchanged_are_refused(change, tmp_path):
+    model = small(sentences=[["rare", "often", "often"]] * 20, sorted_vocab=False)
+    change(model)
+    with pytest.raises(ValueError, match="no longer fits the vocabulary of 2 words x 8"):
+        model.train(SMALL)
+    with pytest.raises(ValueError, match="no longer fits the vocabulary"):
+        model.save(tmp_path / "model")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_vocabulary_that_finds_no_memory_leaves_the_model_as_it_was(monkeypatch):
+    def fail(*args):
+        raise MemoryError
+
+    model = small()
+    with monkeypatch.context() as patch, pytest.raises(MemoryError):
+        patch.setattr(word2vec, "initial_vectors", fail)
+        model.build_vocab(PLANTED)
+    model.train(SMALL)
+    assert len(model.wv) == len(model.syn1neg) == 5
+
+
+def test_numbers_of_other_kinds(tmp_path):
+    numbers = dict(
+        vector_size=np.int8(100), window=np.int8(5), epochs=np.uint8(3), seed=np.int64(-3), alpha=Fraction(1, 40),
+        sample=np.float32(0.5), min_count=np.int16(1), workers=np.int64(1),
+    )  # fmt: skip
+    model = small(**numbers)
+    plain = small(**{name: value.item() if isinstance(value, np.generic) else 0.025 for name, value in numbers.items()})
+    np.testing.assert_array_equal(model.wv.vectors, plain.wv.vectors)
+    model.save(tmp_path / "model")
+    assert Word2Vec.load(tmp_path / "model").alpha == 0.025
+
+
 def test_vectors_in_word2vec_format(tmp_path):
     model = small()
     for binary in (False, True):
@@ -145,6 +217,40 @@ def test_callbacks_are_called_in_order():
     assert events == ["begin", 1, 2, "end"]
 
 
+@pytest.mark.parametrize("event", ["on_train_begin", "on_epoch_begin", "on_epoch_end", "on_train_end"])
+def test_what_a_callback_raises_reaches_the_caller(event):
+    def fail(model):
+        raise ZeroDivisionError(event)
+
+    model = Word2Vec(vector_size=8, workers=2, min_count=1, sample=0)
+    model.build_vocab(SMALL)
+    before = threading.active_count()
+    with pytest.raises(ZeroDivisionError, match=event):
+        model.train(SMALL, callbacks=[SimpleNamespace(**{event: fail})])
+    assert threading.active_count() == before
+    model.train(SMALL)
+    assert len(model.loss_history) == model.epochs_trained
+
+
+def test_models_in_several_threads():
+    with ThreadPoolExecutor(4) as pool:
+        models = list(pool.map(lambda seed: small(seed=seed), [1, 2, 1, 2]))
+    for i in (0, 1):
+        np.testing.assert_array_equal(models[i].wv.vectors, models[i + 2].wv.vectors)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="systems without fork")
+def test_training_in_a_forked_child():
+    small(workers=2)
+    child = os.fork()
+    if child == 0:
+        try:
+            os._exit(len(small(workers=2).wv))
+        finally:
+            os._exit(99)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 5
+
+
 def test_queries_see_what_training_changed():
     model = small()
     before = dict(model.wv.most_similar("a"))
@@ -167,6 +273,7 @@ def test_queries_see_what_training_changed():
         ({"sentences": ["a str"]}, "split"),
         ({"sentences": []}, "empty"),
         ({"corpus_file": "x"}, "both"),
+        ({"errors": "sometimes"}, "errors='sometimes'"),
         ({"max_final_vocab": 0}, "max_final_vocab=0"),
         ({"sentences": [["one"] * 9]}, "one word"),
         ({"sentences": [["a"], None]}, "None"),
@@ -221,3 +328,6 @@ def test_simd_is_chosen_by_the_environment():
     wrong = shown("mmx")
     assert wrong.returncode != 0
     assert "FASTSGNS_SIMD='mmx'" in wrong.stderr
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(ValueError, match="FASTSGNS_SIMD='mmx'"):
+        patch.setattr(config, "SIMD", "mmx")
+        Word2Vec()
