@@ -313,6 +313,8 @@ cdef class TokenScanner:
             try:
                 tokens = iter(sentence)
             except TypeError:
+                if hasattr(type(sentence), "__iter__"):  # and its own error
+                    raise
                 raise ValueError(f"sentence {self.sentences} is {sentence!r}: a sentence must be a list of tokens; "
                                  "put a single sentence into a list of its own, [sentence]") from None
             for token in tokens:

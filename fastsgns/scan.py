@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,7 +22,7 @@ PIECE_BYTES = 4 << 20
 # Every piece has so many numbers for its words, to tell which of all words came first.
 PIECE_NUMBERS = 1 << 40
 POLL_SECONDS = 0.05
-JOIN_SECONDS = 5.0
+JOIN_SECONDS = 2.0  # for all threads together
 
 
 @dataclass
@@ -63,9 +64,10 @@ def scan_files(
                     progress(scan.bytes_done, total)
     finally:  # after an interrupt; a thread that waits for a pipe is left to itself
         scan.stop = True
+        deadline = time.monotonic() + JOIN_SECONDS
         for thread in threads:
             if thread.ident is not None:
-                thread.join(JOIN_SECONDS)
+                thread.join(max(0.0, deadline - time.monotonic()))
     if scan.failures:
         raise scan.failures[min(scan.failures)]
     if progress:  # a short scan has not been looked at

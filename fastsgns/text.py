@@ -82,6 +82,8 @@ def find_files(source: Source) -> list[Path]:
     for item in paths:
         if not isinstance(item, (str, os.PathLike)) or not isinstance(os.fspath(item), str):
             raise ValueError(f"corpus_file={item!r} must be a path (str or os.PathLike) or a list of paths")
+        if item == "":  # an unset variable, say; Path would take it for the folder one is in
+            raise ValueError("corpus_file='' is empty: give the name of a file, or '.' for this folder")
         path = Path(item)
         if path.is_dir():
             found = sorted(entry for entry in path.iterdir() if not entry.name.startswith(".") and not entry.is_dir())
@@ -109,7 +111,7 @@ def pieces(path: Path, piece_bytes: int) -> Iterator[Piece]:
     ValueError
         If the file is UTF-16 or UTF-32, or compressed and damaged.
     """
-    if path.suffix in COMPRESSED or not stored_size(path):  # what has no size may still have text: see /proc
+    if path.suffix.lower() in COMPRESSED or not stored_size(path):  # what has no size may still have text: see /proc
         return streamed_pieces(path, piece_bytes)
     return plain_pieces(path, piece_bytes)
 
@@ -177,13 +179,14 @@ class Reader(Protocol):
 
 
 def open_reader(path: Path, stored: BinaryIO) -> Reader:
-    if path.suffix == ".gz":
+    suffix = path.suffix.lower()
+    if suffix == ".gz":
         return gzip.GzipFile(fileobj=stored)
-    if path.suffix == ".bz2":
+    if suffix == ".bz2":
         return bz2.BZ2File(stored)
-    if path.suffix == ".xz":
+    if suffix == ".xz":
         return lzma.LZMAFile(stored)
-    if path.suffix == ".zst":
+    if suffix == ".zst":
         return ZstdReader(path, stored)
     return stored
 

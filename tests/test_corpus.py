@@ -270,6 +270,14 @@ class Stop(Exception):
     pass
 
 
+class Failing:
+    def __init__(self, error):
+        self.error = error
+
+    def __iter__(self):
+        raise self.error
+
+
 def test_exceptions_of_the_iterable_come_through():
     def sentences(error):
         yield ["a", "b"]
@@ -285,6 +293,9 @@ def test_exceptions_of_the_iterable_come_through():
         assert caught.value is error
         with pytest.raises(type(error)) as caught:
             encode_sentences([tokens(error)], rules=ALL)
+        assert caught.value is error
+        with pytest.raises(type(error)) as caught:
+            encode_sentences([["a", "b"], Failing(error)], rules=ALL)
         assert caught.value is error
 
 

@@ -51,7 +51,7 @@ def test_pieces_make_up_the_file_and_begin_at_white_space(tmp_path, suffix, size
 
 @pytest.mark.parametrize("suffix", COMPRESS)
 def test_compressed_files_of_several_parts(tmp_path, suffix):
-    path = tmp_path / f"text{suffix}"
+    path = tmp_path / f"text{suffix.upper()}"
     path.write_bytes(COMPRESS[suffix](TEXT) + COMPRESS[suffix](b"end"))
     assert b"".join(cut(path, 50)) == TEXT + b"end"
 
@@ -134,6 +134,6 @@ def test_find_files(tmp_path):
     (tmp_path / "empty").mkdir()
     with pytest.raises(ValueError, match="a folder without files"):
         find_files(tmp_path / "empty")
-    for bad in ([], b"path", [b"path"], 5, [5], None, {"a": 1}):
+    for bad in ([], "", [""], b"path", [b"path"], 5, [5], None, {"a": 1}):
         with pytest.raises(ValueError, match="corpus_file="):
             find_files(bad)
