@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import inspect
+import io
 import json
 import os
 import sys
 import time
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any, NoReturn
 
 from fastsgns import demo
@@ -139,14 +143,16 @@ def positive(text: str) -> int:
 
 def train(args: argparse.Namespace) -> None:
     start = time.perf_counter()
-    for path in filter(None, (args.output, args.report)):
+    outputs = [path for path in (args.output, args.report) if path is not None]
+    for path in outputs:
         check_output(path, args.corpus)
-    if args.report and Path(args.report).resolve() == Path(args.output).resolve():
-        raise UsageError(f"{args.report}: the report would overwrite the vectors; choose another file")
+    written = [Path(path).resolve() for path in (*outputs, args.corpus_cache) if path is not None]
+    if len(set(written)) < len(written):
+        raise UsageError("vectors, --report and --corpus-cache would overwrite one another; give each its own file")
     try:
         model = Word2Vec(
             **{name: getattr(args, name) for name, *_ in TRAINING_OPTIONS},
-            progress=sys.stderr.isatty() and not args.quiet,
+            progress=sys.stderr is not None and sys.stderr.isatty() and not args.quiet,
         )
     except ValueError as error:
         raise UsageError(str(error)) from error
@@ -171,12 +177,20 @@ def train(args: argparse.Namespace) -> None:
 def check_output(path: str, corpus: Sequence[str]) -> None:
     """Refuse before the work what could not be written after it, and what would overwrite the text."""
     target = Path(path)
-    if target.is_dir():
-        raise UsageError(f"{path}: is a directory; name a file")
-    if not target.parent.is_dir():
+    if os.path.isdir(target):  # pathlib's own raises for long names
+        raise UsageError(f"{target}: is a directory; name a file")
+    if not os.path.isdir(target.parent):
         raise UsageError(f"{target.parent}: no such directory; make it first")
-    if not os.access(target if target.exists() else target.parent, os.W_OK):
-        raise UsageError(f"{path}: cannot be written; check its permissions or choose another place")
+    try:  # for permissions do not tell all: of names too long, or of /proc
+        if target.is_file():
+            TemporaryFile(dir=target.resolve().parent).close()  # will be replaced by a new file there
+        elif not target.exists():
+            target.resolve().open("xb").close()
+            target.resolve().unlink()
+        if target.exists() and not os.access(target, os.W_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be written ({error.strerror}); choose another place") from error
     for source in map(Path, corpus):
         if target.resolve() in (source.resolve(), *(part.resolve() for part in source.glob("*") if source.is_dir())):
             raise UsageError(f"{path}: is part of the corpus; choose another file for the output")
@@ -206,7 +220,7 @@ def key_of(vectors: KeyedVectors, word: str) -> Any:
     """The key that a word of the command line means: integers where the model was trained on ids."""
     if word in vectors.key_to_index:
         return word
-    if word.lstrip("-").isdecimal() and int(word) in vectors.key_to_index:
+    if word.removeprefix("-").isdecimal() and int(word) in vectors.key_to_index:
         return int(word)
     raise KeyError(f"{word!r} is not in the vocabulary of {len(vectors):,} words")
 
@@ -302,10 +316,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     >>> main(["analogy", "model.safetensors", "man"])
     2
     """
+    if isinstance(sys.stdout, io.TextIOWrapper):  # no word or file name is worth failing after the work is done
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
-        args = build_parser().parse_args(argv)
-        args.run(args)
-        sys.stdout.flush()
+        with warnings.catch_warnings():
+            warnings.showwarning = lambda message, *_: print(f"fastsgns: warning: {message}", file=sys.stderr)
+            args = build_parser().parse_args(argv)
+            args.run(args)
+        if sys.stdout is not None:  # as it is where the caller has closed it
+            sys.stdout.flush()
         return 0
     except UsageError as error:
         return fail(error, 2)
@@ -320,7 +339,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return fail(error.args[0] if error.args else error, 1)
     except MemoryError as error:
         return fail(f"not enough memory: {error}", 1)
-    except (ValueError, ArithmeticError, ImportError) as error:
+    except (ValueError, ArithmeticError, ImportError, RuntimeError) as error:
         return fail(error, 1)
 
 

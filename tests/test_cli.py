@@ -3,15 +3,17 @@
 import inspect
 import json
 import os
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
 import fastsgns
 import planted
-from fastsgns import KeyedVectors, Word2Vec, cli
+from fastsgns import KeyedVectors, Word2Vec, cli, config
 
 
 @pytest.fixture(scope="module")
@@ -184,6 +186,12 @@ def test_info_prints_the_configuration(capsys):
         (["train", "{corpus}", "-o", "{corpus}"], ["part of the corpus"]),
         (["train", "{folder}", "-o", "{corpus}"], ["part of the corpus"]),
         (["train", "{corpus}", "-o", "{folder}/m", "--report", "{folder}/m"], ["overwrite"]),
+        (["train", "{corpus}", "-o", "{folder}/m", "--corpus-cache", "{folder}/m"], ["overwrite"]),
+        (["train", "{corpus}", "-o", ""], ["is a directory"]),
+        (["train", "{corpus}", "-o", "{folder}/m", "--report", ""], ["is a directory"]),
+        (["train", "{corpus}", "-o", "{folder}/" + 300 * "m"], ["cannot be written", "name too long"]),
+        (["train", "{corpus}", "-o", "{folder}/m", "--errors", "sometimes"], ["errors='sometimes'"]),
+        (["train", "{corpus}", "-o", "{folder}/m", "--workers", "1000000"], ["workers=1000000"]),
         (["neighbors", "{model}", "topic0_0", "-n", "0"], ["--topn"]),
         (["evaluate", "{model}"], ["--analogies", "--pairs"]),
     ],
@@ -201,11 +209,13 @@ def test_bad_use_is_refused_before_any_work(arguments, words, corpus, model, cap
     ("arguments", "words"),
     [
         (["train", "{folder}/none.txt", "-o", "{folder}/m"], ["none.txt"]),
+        (["train", "", "-o", "{folder}/m"], ["corpus_file='' is empty"]),
         (["train", "{corpus}", "-o", "{folder}/m", "--min-count", "1000000"], ["min_count=1000000"]),
         (["neighbors", "{folder}/none", "word"], ["none", "No such file"]),
         (["neighbors", "{corpus}", "word"], ["corpus.txt"]),
         (["neighbors", "{folder}", "word"], ["irectory"]),
         (["neighbors", "{model}", "topic0_0", "nowhere"], ["'nowhere'", "vocabulary"]),
+        (["neighbors", "{model}", "--", "--5"], ["'--5'", "vocabulary"]),
         (["evaluate", "{model}", "--pairs", "{folder}/none.tsv"], ["none.tsv"]),
         (["evaluate", "{model}", "--analogies", "{corpus}"], ["corpus.txt"]),
     ],
@@ -236,6 +246,60 @@ def test_module_runs_as_the_command(tmp_path):
     process = as_module("--version", cwd=tmp_path, stdout=subprocess.PIPE)
     assert process.communicate()[0] == f"fastsgns {fastsgns.__version__}\n"
     assert process.returncode == 0
+
+
+@pytest.mark.skipif(os.name != "posix", reason="pipes and signals of POSIX")
+@pytest.mark.parametrize("stage", ["scan", "training"])
+def test_ctrl_c_ends_it_in_one_line(corpus, tmp_path, stage):
+    pipe, out = tmp_path / "pipe", tmp_path / "m"
+    os.mkfifo(pipe)
+    arguments = "--workers", 4, "--epochs", 10**6, "--sample", 0
+    process = as_module("train", pipe, "-o", out, *arguments, cwd=tmp_path, stderr=subprocess.PIPE)
+    with open(pipe, "wb") as writer:  # waits until the scan has opened it
+        writer.write(corpus.read_bytes())
+        writer.flush()
+        if stage == "training":
+            writer.close()
+        time.sleep(0.5)
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=30)
+    assert (process.returncode, err) == (130, "fastsgns: error: interrupted\n")
+    assert list(tmp_path.iterdir()) == [pipe]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="pipes of POSIX")
+def test_vectors_go_through_a_pipe(corpus, tmp_path):
+    arguments = "--format", "word2vec", "--quiet", "--epochs", 1
+    process = as_module("train", corpus, "-o", "/dev/stdout", *arguments, cwd=tmp_path, stdout=subprocess.PIPE)
+    (tmp_path / "v").write_text(process.communicate()[0], encoding="utf-8")
+    assert process.returncode == 0
+    assert "topic0_0" in KeyedVectors.load_word2vec_format(tmp_path / "v")
+
+
+@pytest.mark.skipif(os.name != "posix", reason="shells of POSIX")
+def test_closed_and_narrow_streams(corpus, tmp_path):
+    command = f'"{sys.executable}" -m fastsgns train "{corpus}" -o m\u00e9 --epochs 1'
+    env = {**os.environ, "PYTHONPATH": str(Path(fastsgns.__file__).parent.parent), "PYTHONIOENCODING": "ascii"}
+    for streams in ("", " >&-", " 2>&-"):
+        process = subprocess.run(command + streams, shell=True, env=env, cwd=tmp_path, capture_output=True, check=False)
+        assert (process.returncode, process.stderr) == (0, b"")
+        assert process.stdout.startswith(b"m\\xe9: " if streams.strip() != ">&-" else b"")
+
+
+def test_warnings_are_a_line_each(tmp_path, capsys):
+    path = tmp_path / "c.txt"
+    path.write_text("a b\n" * 1000, encoding="utf-8")
+    code, _, err = run(capsys, "train", path, "-o", tmp_path / "m", "--sample", "1e-9", "--epochs", 2, "--quiet")
+    assert code == 0
+    assert [line.split(" trained")[0] for line in err.splitlines()] == [f"fastsgns: warning: epoch {i}" for i in (1, 2)]
+
+
+def test_an_unknown_variant_is_a_line(corpus, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(config, "SIMD", "mmx")
+    assert "FASTSGNS_SIMD='mmx'" in refused(capsys, "train", corpus, "-o", tmp_path / "m")
+    assert "FASTSGNS_SIMD='mmx'" in refused(capsys, "info", code=1)
+    process = as_module("--version", cwd=tmp_path, stdout=subprocess.PIPE)
+    assert process.communicate()[0] and process.returncode == 0
 
 
 @pytest.mark.skipif(os.name != "posix", reason="pipes of POSIX")
