@@ -9,7 +9,6 @@ import numpy as np
 cdef extern from "sgns.h" nogil:
     enum: SGNS_VARIANT_COUNT
     enum: BLOCKS_AHEAD
-    enum: SIGMOID_SIZE
     ctypedef struct sgns_noise:
         pass
     ctypedef struct sgns_job:
@@ -120,6 +119,8 @@ cdef class Job:
             raise ValueError("window, negative, centers, noise_words, unit_words and loss_interval must be positive")
         if max(window, negative, centers, noise_words) >= 2**20 or unit_words >= 2**30 or (single_pairs and centers > 1):
             raise ValueError("window, negative, centers, noise_words or unit_words is too large")
+        if (2 * <int64_t>window + centers) * (centers + noise_words + 15) >= 2**31:
+            raise ValueError(f"window={window} times noise_words={noise_words} is too large for one block")
         self.arrays = (tokens, offsets, input_vectors, output_vectors, keep, noise)
         self.job.tokens = &tokens_view[0]
         self.job.offsets = &offsets_view[0]

@@ -30,7 +30,7 @@ def block_shape(negative_sharing: str, negative: int) -> dict[str, int]:
         Noise words for a pair.
     """
     if negative_sharing == "group":
-        return {"centers": GROUP_CENTERS, "noise_words": negative + 1, "single_pairs": 0}
+        return {"centers": GROUP_CENTERS, "noise_words": negative + 3, "single_pairs": 0}
     return {"centers": 1, "noise_words": negative, "single_pairs": int(negative_sharing == "pair")}
 
 

@@ -28,6 +28,7 @@ UNIT_WORDS = 4096
 # The loss is taken on every 16th block unless all are asked for: a full account costs a tenth of the speed.
 LOSS_INTERVAL = 16
 POLL_SECONDS = 0.05
+CHECKED_ROWS = 65536
 
 
 @dataclass(frozen=True)
@@ -150,6 +151,7 @@ def train(
     one counter. Random draws and learning rate are functions of the place in the corpus, not of the thread: one
     worker gives the same bits every time, and more differ only by their races.
     """
+    start = time.perf_counter()
     job = Job(
         tokens=corpus.tokens,
         offsets=corpus.offsets,
@@ -173,6 +175,8 @@ def train(
         raise MemoryError(f"{error}: window={options.window} times negative={options.negative} is too large") from None
     slope = (options.min_alpha - options.alpha) / (words * options.epochs)
     result = TrainingResult()
+    result.seconds = time.perf_counter() - start
+    epochs_without_pairs = 0
     with tqdm(total=words * options.epochs, unit="word", unit_scale=True, desc="train", disable=not progress) as bar:
         for epoch in range(options.epochs):
             if on_epoch_begin:
@@ -191,19 +195,28 @@ def train(
             result.seconds += time.perf_counter() - start
             pairs = result.pairs
             add_counts(result, workers)
-            if result.pairs == pairs:
-                warnings.warn(
-                    f"epoch {epoch + 1} trained no pair: sample={options.sample} leaves no two words of a sentence of"
-                    " so small a corpus; give a higher one, or 0 to keep all",
-                    stacklevel=2,
-                )
+            epochs_without_pairs += result.pairs == pairs
             if not math.isfinite(result.loss_history[-1]):
                 raise FloatingPointError(
                     f"the loss became {result.loss_history[-1]} in epoch {epoch + 1}: alpha={options.alpha} is too high"
                 )
             if on_epoch_end:
                 on_epoch_end(result)
+    check_finite(options, input_vectors, output_vectors)
+    if epochs_without_pairs:
+        warnings.warn(
+            f"{epochs_without_pairs} of {options.epochs} epochs trained no pair: sample={options.sample} leaves no two"
+            " words of a sentence of so small a corpus; give a higher one, or 0 to keep all",
+            stacklevel=3,
+        )
     return result
+
+
+def check_finite(options: TrainingOptions, *matrices: NDArray[np.float32]) -> None:
+    """What the last updates of all broke shows in no loss."""
+    for matrix in matrices:
+        if not all(np.isfinite(matrix[i : i + CHECKED_ROWS]).all() for i in range(0, len(matrix), CHECKED_ROWS)):
+            raise FloatingPointError(f"the vectors overflowed in the last epoch: alpha={options.alpha} is too high")
 
 
 def padded(vectors: NDArray[np.float32]) -> NDArray[np.float32]:

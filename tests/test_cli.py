@@ -14,6 +14,7 @@ import pytest
 import fastsgns
 import planted
 from fastsgns import KeyedVectors, Word2Vec, cli, config
+from fastsgns.word2vec import WITHOUT_EFFECT
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +48,7 @@ def refused(capsys, *arguments, code=2):
 
 
 def test_every_training_parameter_is_an_option():
-    python_only = {"sentences", "corpus_file", "callbacks", "progress", "sg", "hs"}
+    python_only = {"sentences", "corpus_file", "callbacks", "progress", "sg", "hs", *WITHOUT_EFFECT}
     assert {name for name, *_ in cli.TRAINING_OPTIONS} == set(inspect.signature(Word2Vec).parameters) - python_only
 
 
@@ -291,7 +292,7 @@ def test_warnings_are_a_line_each(tmp_path, capsys):
     path.write_text("a b\n" * 1000, encoding="utf-8")
     code, _, err = run(capsys, "train", path, "-o", tmp_path / "m", "--sample", "1e-9", "--epochs", 2, "--quiet")
     assert code == 0
-    assert [line.split(" trained")[0] for line in err.splitlines()] == [f"fastsgns: warning: epoch {i}" for i in (1, 2)]
+    assert err.startswith("fastsgns: warning: 2 of 2 epochs trained no pair") and err.count("\n") == 1
 
 
 def test_an_unknown_variant_is_a_line(corpus, tmp_path, capsys, monkeypatch):

@@ -112,6 +112,14 @@ def test_overflow_is_an_error_that_names_the_setting():
         run(alpha=1e30, epochs=3)
 
 
+def test_overflow_by_the_last_updates_is_an_error_too():
+    corpus, counts = Corpus(np.array([0, 1], np.int32), np.array([0, 2]), 2, 1), np.array([1, 1])
+    vectors, outputs = initial_vectors(2, 4, 1), aligned_matrix(2, 4)
+    vectors[:], outputs[:] = 1e10, 1e10
+    with pytest.raises(FloatingPointError, match="overflowed"):
+        train(corpus, counts, vectors, outputs, TrainingOptions(alpha=1e30, epochs=1, sample=0))
+
+
 def test_an_error_in_a_callback_leaves_no_thread_behind():
     corpus, counts = make_corpus()
 

@@ -1,6 +1,7 @@
 """The model from corpus to neighbours: learning, gensim's calls, saving, and bad input."""
 
 import copy
+import inspect
 import os
 import pickle
 import subprocess
@@ -101,11 +102,48 @@ def test_build_vocab_then_train_is_the_same_as_all_at_once():
     np.testing.assert_array_equal(model.wv.vectors, small().wv.vectors)
 
 
+def test_gensims_calls_are_taken_whole():
+    arguments = (SMALL, None, 8, 0.025, 5, 1, None, 0, 1, 1, 1e-4, 1, 0, 5, 0.75, 1, hash, 3, 0, None, 1, 10000, True)
+    model = Word2Vec(*arguments, comment="all of gensim's, in its order")
+    assert (model.epochs, model.sample, model.compute_loss) == (3, 0, True)
+    model.build_vocab(SMALL, progress_per=1000, keep_raw_vocab=True)
+    kept, raw = model.train(
+        SMALL, total_examples=60, total_words=200, epochs=2, word_count=0, queue_factor=2, report_delay=1, callbacks=()
+    )
+    assert (kept, raw) == (400, 400)
+    with pytest.raises(ValueError, match="update=True"):
+        model.build_vocab(SMALL, update=True)
+    with pytest.raises(ValueError, match="trim_rule"):
+        small(trim_rule=lambda *_: None)
+
+
+def test_positional_order_is_gensims():
+    theirs = pytest.importorskip("gensim.models").Word2Vec
+    names = list(inspect.signature(theirs.__init__).parameters)
+    assert list(inspect.signature(Word2Vec.__init__).parameters)[: len(names)] == names
+
+
+def test_an_equal_path_is_not_read_again(text, monkeypatch):
+    model = Word2Vec(vector_size=8, min_count=1)
+    model.build_vocab(corpus_file=str(text))
+    monkeypatch.setattr("fastsgns.word2vec.encode_files", None)
+    model.train(corpus_file="".join([str(text)[:3], str(text)[3:]]))
+    assert model.epochs_trained == 5
+
+
+def test_a_saved_model_takes_the_cores_of_its_new_machine(tmp_path, monkeypatch):
+    small(workers=None).save(tmp_path / "default")
+    small(workers=3).save(tmp_path / "three")
+    monkeypatch.setattr("fastsgns.word2vec.available_cores", lambda: 17)
+    assert Word2Vec.load(tmp_path / "default").workers == 17
+    assert Word2Vec.load(tmp_path / "three").workers == 3
+
+
 def test_training_on_another_corpus_leaves_unknown_words_out():
     model = small()
     before = model.wv.vectors.copy()
     _, gone_through = model.train([["a", "b", "unheard"], ["of"]] * 50, epochs=2)
-    assert gone_through == 200
+    assert gone_through == 400
     assert (model.wv.vectors != before).any()
     assert model.epochs_trained == 7
     with pytest.raises(ValueError, match="no token"):

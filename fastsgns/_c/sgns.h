@@ -74,7 +74,7 @@ typedef struct {
     float *noise;               /* [block_stride]; beyond n_outputs finite numbers, and zero pairs */
 } sgns_block;
 
-enum { BLOCKS_AHEAD = 4 }; /* blocks prepared, their rows prefetched, before they are trained; a power of two */
+enum { BLOCKS_AHEAD = 2 }; /* blocks prepared, their rows prefetched, before they are trained; a power of two */
 
 /* What one thread owns. */
 typedef struct {
