@@ -24,11 +24,13 @@
 #include <intrin.h>
 #define SGNS_INLINE static __forceinline
 #define SGNS_UNROLL
+#define SGNS_UNROLL_4
 #define sgns_prefetch(address) _mm_prefetch((const char *)(address), 3)
 #define sgns_fetch_add(counter, n) _InterlockedExchangeAdd64((volatile long long *)(counter), n)
 #else
 #define SGNS_INLINE static inline __attribute__((always_inline))
 #define SGNS_UNROLL _Pragma("GCC unroll 16")
+#define SGNS_UNROLL_4 _Pragma("GCC unroll 4")
 #define sgns_prefetch(address) __builtin_prefetch(address, 1, 3)
 #define sgns_fetch_add(counter, n) __atomic_fetch_add(counter, n, __ATOMIC_RELAXED)
 #endif

@@ -88,7 +88,8 @@ static int walk_to_next_piece(const sgns_job *job, sgns_state *state, sgns_walk 
 }
 
 SGNS_INLINE void prefetch_row(const float *row, int32_t dim) {
-    for (int32_t d = 0; d < dim; d += 16) sgns_prefetch(row + d);
+    const float *end = row + dim;
+    SGNS_UNROLL_4 for (; row < end; row += 16) sgns_prefetch(row);
 }
 
 /* Where a row is among the first *n of `rows`; a new one goes to the end. */
@@ -118,7 +119,8 @@ SGNS_INLINE void add_pairs(const sgns_job *job, sgns_walk *walk, sgns_block *blo
             int32_t n_inputs = block->n_inputs;
             input = places[context - span] = find_row(block->inputs, &block->n_inputs, row);
             if (block->n_inputs > n_inputs) {
-                memset(block->pairs + input * stride, 0, (size_t)stride * sizeof(float));
+                float *pairs = block->pairs + input * stride;
+                for (int64_t k = 0; k < stride; k += 16) memset(pairs + k, 0, 16 * sizeof(float)); /* in line, not by a call */
                 block->pair_sums[input] = 0.0f;
             }
             if (context >= walk->seen) {
