@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+import sys
 import sysconfig
 import warnings
 from collections import deque
@@ -21,7 +22,7 @@ SOURCE_BYTES = 30_000_000
 SKIPPED_FOLDERS = frozenset({"test", "tests", "idle_test", "site-packages", "dist-packages"})
 PROBES = ("file", "string", "integer", "thread", "socket", "year", "true", "list", "server")
 WORD = re.compile(r"[^\W\d_]{2,}(?:'[^\W\d_]+)?|\ba\b")
-# A million words is little: more passes, faster steps, more noise and fewer frequent words than by default.
+# Less than a million words is little: more passes, faster steps, more noise and fewer frequent words than by default.
 TRAINING: dict[str, Any] = {"epochs": 20, "alpha": 0.05, "negative": 10, "sample": 1e-4, "min_count": 10}
 
 
@@ -124,17 +125,18 @@ def run(folder: Path, *, text_only: bool = False) -> None:
     Parameters
     ----------
     folder : Path
-        For ``corpus.txt`` and ``model.safetensors``; made if need be.
+        For ``python-docs.txt`` and ``python-docs.safetensors``; made if need be.
     text_only : bool
         Make the corpus only.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    corpus, saved = folder / "corpus.txt", folder / "model.safetensors"
+    corpus, saved = folder / "python-docs.txt", folder / "python-docs.safetensors"
+    command = sys.argv[0] if Path(sys.argv[0]).name == "fastsgns" else "fastsgns"
     print("Collecting the documentation inside this Python ...", flush=True)
     words = write_corpus(corpus)
     print(f"{corpus}: {words:,} words, a paragraph a line")
     if text_only:
-        print(f"Next: fastsgns train {corpus} -o {saved}")
+        print(f"Next: {command} train {corpus} -o {saved}")
         return
     model = Word2Vec(corpus_file=corpus, **TRAINING)
     model.save(saved)
@@ -148,6 +150,6 @@ def run(folder: Path, *, text_only: bool = False) -> None:
             near = ", ".join(str(other) for other, _ in model.wv.most_similar(word, topn=6))
             print(f"  {word + ':':9} {near}")
     print(
-        f"\nNext:\n  fastsgns neighbors {saved} list warning\n"
-        "  fastsgns train YOUR_TEXT.txt -o vectors.safetensors   (a sentence a line; --help lists the options)"
+        f"\nNext:\n  {command} neighbors {saved} list warning\n"
+        f"  {command} train YOUR_TEXT.txt -o vectors.safetensors   (a sentence a line; --help lists the options)"
     )

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from fastsgns.correlation import Correlation, pearson, spearman
 from fastsgns.formats import DAMAGED, PathLike, open_binary
-from fastsgns.vectormath import unit_rows
+from fastsgns.vectormath import COSMUL_EPSILON, unit_rows
 
 __all__ = ["Section", "evaluate_word_analogies", "evaluate_word_pairs"]
 
@@ -23,7 +23,6 @@ Analogy = tuple[str, str, str, str]
 BLOCK_SCORES = 1 << 23
 # gensim looks at this many neighbours for one that is no variant in case of a word of the question.
 CANDIDATES = 5
-COSMUL_EPSILON = 1e-6
 
 
 class Section(TypedDict):

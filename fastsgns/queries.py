@@ -10,15 +10,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastsgns.vectormath import best_first, dots, over, row_norms, unit
+from fastsgns.vectormath import COSMUL_EPSILON, best_first, dots, over, row_norms, unit
 from fastsgns.vectorstore import KEY_TYPES, Key, VectorStore
 
 __all__ = ["Queries"]
 
 logger = logging.getLogger(__name__)
-
-# Keeps 3CosMul's denominator from zero (Levy and Goldberg 2014).
-COSMUL_EPSILON = 1e-6
 
 
 def as_list(value: Any) -> list[Any]:

@@ -21,6 +21,8 @@ __all__ = ["PIECE_BYTES", "Scanned", "scan_files"]
 PIECE_BYTES = 4 << 20
 # Every piece has so many numbers for its words, to tell which of all words came first.
 PIECE_NUMBERS = 1 << 40
+# The system bounds the mappings of a process, and a long enough corpus would need too many.
+MOST_PIECES = 16384
 POLL_SECONDS = 0.05
 JOIN_SECONDS = 2.0  # for all threads together
 
@@ -48,6 +50,7 @@ def scan_files(
     """
     sizes = [stored_size(path) for path in files]
     total = None if None in sizes else sum(size or 0 for size in sizes)
+    piece_bytes = max(piece_bytes, (total or 0) // MOST_PIECES)
     scan = Scan((piece for path in files for piece in pieces(path, piece_bytes)), errors)
     scanners = [TextScanner(errors) for _ in range(workers)]
     threads = [

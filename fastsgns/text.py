@@ -7,7 +7,6 @@ import gzip
 import lzma
 import os
 import stat
-import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, Protocol
 
 from fastsgns._encode import find_last_space, find_space
+from fastsgns.formats import DAMAGED
 
 __all__ = ["Piece", "Source", "find_files", "pieces", "stored_size"]
 
@@ -144,7 +144,7 @@ def streamed_pieces(path: Path, piece_bytes: int) -> Iterator[Piece]:
         while True:
             try:
                 block = reader.read(piece_bytes)
-            except (EOFError, OSError, zlib.error, lzma.LZMAError) as error:
+            except DAMAGED as error:
                 if isinstance(error, OSError) and error.errno is not None:  # the disk's, not the decompressor's
                     raise
                 raise ValueError(f"{path}: the compressed file is damaged or cut off: {error}") from error

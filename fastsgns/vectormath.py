@@ -7,10 +7,22 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["best_first", "dots", "over", "row_norms", "safe_lengths", "unit", "unit_rows"]
+__all__ = [
+    "BLOCK_ROWS",
+    "COSMUL_EPSILON",
+    "best_first",
+    "dots",
+    "over",
+    "row_norms",
+    "safe_lengths",
+    "unit",
+    "unit_rows",
+]
 
 # Rows converted at once where a whole matrix of another type would not be welcome.
 BLOCK_ROWS = 65536
+# Keeps 3CosMul's denominator from zero (Levy and Goldberg 2014).
+COSMUL_EPSILON = 1e-6
 
 
 def row_norms(matrix: NDArray[Any]) -> NDArray[Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from fastsgns.checks import check_choice, check_integer, plain
 from fastsgns.config import SIMD, __version__, available_cores, peak_rss_bytes
 from fastsgns.corpus import Corpus, encode_files, encode_sentences
 from fastsgns.keyedvectors import KeyedVectors
+from fastsgns.text import Source
 from fastsgns.trainer import TrainingOptions, TrainingResult, aligned_matrix, as_aligned, initial_vectors, train
 from fastsgns.vocabulary import Vocabulary, VocabularyRules
 
@@ -26,7 +27,6 @@ __all__ = ["Word2Vec"]
 
 logger = logging.getLogger(__name__)
 
-Source = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
 
 # What a saved model records besides its matrices, and a loaded one is made of.
 PARAMETERS = (

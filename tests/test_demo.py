@@ -61,11 +61,11 @@ def test_run_trains_saves_and_says_what_next(tmp_path, monkeypatch, capsys):
     printed = capsys.readouterr().out
     assert "fastsgns neighbors" in printed and "fastsgns train" in printed
     assert "file:" in printed
-    assert "file" in Word2Vec.load(folder / "model.safetensors").wv
+    assert "file" in Word2Vec.load(folder / "python-docs.safetensors").wv
 
 
 def test_text_only_trains_nothing(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(demo, "SOURCE_BYTES", 50_000)
     demo.run(tmp_path, text_only=True)
-    assert [path.name for path in tmp_path.iterdir()] == ["corpus.txt"]
+    assert [path.name for path in tmp_path.iterdir()] == ["python-docs.txt"]
     assert "fastsgns train" in capsys.readouterr().out

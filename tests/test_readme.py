@@ -31,7 +31,7 @@ def folder(tmp_path, monkeypatch):
     (tmp_path / "fastsgns-demo").mkdir()
     lines = [" ".join(sentence) for sentence in planted.corpus(300)]
     lines += ["read the file of the directory in a thread", "reading and write"] * 20
-    (tmp_path / "fastsgns-demo" / "corpus.txt").write_text("\n".join(lines), encoding="utf-8")
+    (tmp_path / "fastsgns-demo" / "python-docs.txt").write_text("\n".join(lines), encoding="utf-8")
     return tmp_path
 
 

@@ -6,6 +6,7 @@
 #define FASTSGNS_CHUNK_H
 
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "pages.h"
@@ -17,22 +18,37 @@ typedef struct {
     int64_t length; /* ends included */
     int64_t ends;
     size_t bytes; /* reserved */
+    int mapped;   /* else on the heap: the system bounds the number of mappings */
 } chunk;
+
+enum { CHUNK_MAPPED_BYTES = 1 << 20 };
 
 static int chunk_reserve(chunk *c, int64_t capacity) {
     memset(c, 0, sizeof *c);
     if ((uint64_t)capacity > SIZE_MAX / sizeof *c->ids) return -1;
     c->bytes = (size_t)capacity * sizeof *c->ids;
-    c->ids = (int32_t *)pages_reserve(c->bytes);
+    c->mapped = c->bytes >= CHUNK_MAPPED_BYTES;
+    c->ids = (int32_t *)(c->mapped ? pages_reserve(c->bytes) : malloc(c->bytes ? c->bytes : 1));
     return c->ids ? 0 : -1;
 }
 
 static void chunk_release(chunk *c) {
-    pages_release(c->ids, c->bytes);
+    if (c->mapped) pages_release(c->ids, c->bytes);
+    else free(c->ids);
     memset(c, 0, sizeof *c);
 }
 
-static void chunk_trim(chunk *c) { c->bytes = pages_trim(c->ids, c->bytes, (size_t)c->length * sizeof *c->ids); }
+/* Gives back what the ids do not take. */
+static void chunk_trim(chunk *c) {
+    size_t used = (size_t)c->length * sizeof *c->ids;
+    void *smaller;
+    if (c->mapped) {
+        c->bytes = pages_trim(c->ids, c->bytes, used);
+    } else if ((smaller = realloc(c->ids, used ? used : 1)) != NULL) {
+        c->ids = (int32_t *)smaller;
+        c->bytes = used;
+    }
+}
 
 static inline void chunk_append_end(chunk *c) {
     if (c->length && c->ids[c->length - 1] == CHUNK_END) return;
