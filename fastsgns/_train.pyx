@@ -3,8 +3,12 @@
 
 from cpython.mem cimport PyMem_Calloc, PyMem_Free
 from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
+from libc.string cimport memset
 
 import numpy as np
+
+# Two, as some processors fetch lines in pairs.
+cdef enum: CACHE_LINES = 128
 
 cdef extern from "sgns.h" nogil:
     enum: SGNS_VARIANT_COUNT
@@ -158,7 +162,7 @@ cdef class Job:
 
 cdef class Worker:
     """What one thread owns: scratch memory and counters. Use each from one thread at a time."""
-    cdef sgns_state state
+    cdef sgns_state *state
     cdef Job job
     cdef const sgns_variant *variant
     cdef void *memory
@@ -175,14 +179,17 @@ cdef class Worker:
 
     cdef int allocate(self) except -1:
         # One block, cut into arrays that begin on cache lines of their own; the first pass measures, the second cuts.
+        # The state lies there too: inside this object it shared lines with what other threads read and write.
         cdef sgns_job *job = &self.job.job
-        cdef sgns_state *state = &self.state
+        cdef sgns_state state
         cdef size_t inputs = block_inputs(job), outputs = block_stride(job)
         cdef size_t used = 0
         cdef char *base = NULL
         cdef int turn, b
+        memset(&state, 0, sizeof(sgns_state))
         for turn in range(2):
-            used = 64
+            used = CACHE_LINES
+            self.state = <sgns_state *>cut(base, &used, sizeof(sgns_state))
             state.logits = <float *>cut(base, &used, inputs * outputs * sizeof(float))
             state.old_inputs = <float *>cut(base, &used, inputs * job.stride * sizeof(float))
             state.old_rows = <float **>cut(base, &used, inputs * sizeof(float *))
@@ -196,10 +203,11 @@ cdef class Worker:
                 state.blocks[b].pair_sums = <float *>cut(base, &used, inputs * sizeof(float))
                 state.blocks[b].noise = <float *>cut(base, &used, outputs * sizeof(float))
             if turn == 0:
-                self.memory = PyMem_Calloc(used + 64, 1)
+                self.memory = PyMem_Calloc(used + 2 * CACHE_LINES, 1)
                 if self.memory == NULL:
                     raise MemoryError(f"no {used} bytes for the scratch memory of a training thread")
                 base = <char *>((<size_t>self.memory + 63) & ~<size_t>63)
+        self.state[0] = state
         return 0
 
     def __dealloc__(self):
@@ -208,7 +216,7 @@ cdef class Worker:
     def run(self):
         """Trains work units until none is left or the job is stopped."""
         with nogil:
-            self.variant.train(&self.job.job, &self.state)
+            self.variant.train(&self.job.job, self.state)
 
     @property
     def words_done(self):
@@ -217,7 +225,7 @@ cdef class Worker:
 
     def take_counts(self):
         """(words done, words kept, pairs, pairs the loss was taken of, their loss) since the last call."""
-        cdef sgns_state *s = &self.state
+        cdef sgns_state *s = self.state
         counts = (s.words_done, s.words_kept, s.pairs, s.loss_pairs, s.loss)
         s.words_done = s.words_kept = s.pairs = s.loss_pairs = 0
         s.loss = 0.0
