@@ -166,7 +166,7 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--repeats", type=int, default=3, metavar="N")
     parser.add_argument("--threads", type=int, nargs="+", default=[hardware()["cores"]], metavar="N")
     parser.add_argument("--dims", type=int, nargs="+", default=[100], metavar="N")
-    parser.add_argument("--modes", nargs="+", default=["window", "pair"], choices=["pair", "window", "group"])
+    parser.add_argument("--modes", nargs="+", default=["group", "window", "pair"], choices=["group", "window", "pair"])
     parser.add_argument("--gensim", nargs="*", default=list(GENSIM), choices=GENSIM, help="none: fastsgns alone")
     parser.add_argument("--words", type=int, metavar="N", help="only the first N words of the corpus")
     for name, default in SETTINGS.items():

@@ -42,7 +42,7 @@ class TrainingOptions:
     ns_exponent: float = 0.75
     sample: float = 1e-3
     shrink_windows: bool = True
-    negative_sharing: str = "window"
+    negative_sharing: str = "group"
     epochs: int = 5
     seed: int = 1
     workers: int = field(default_factory=available_cores)

@@ -8,6 +8,7 @@ import pytest
 from fastsgns import trainer
 from fastsgns._train import Worker
 from fastsgns.corpus import Corpus
+from fastsgns.sampling import SHARING
 from fastsgns.trainer import TrainingOptions, aligned_matrix, as_aligned, initial_vectors, train
 
 LENGTHS = (1, 40, 1, 7, 9000, 2, 30, 5000)
@@ -46,7 +47,7 @@ def test_initial_vectors_are_uniform_and_of_their_seed():
     assert (vectors != initial_vectors(5000, 30, 4)).mean() > 0.99
 
 
-@pytest.mark.parametrize("sharing", ["pair", "window"])
+@pytest.mark.parametrize("sharing", SHARING)
 def test_one_worker_is_bit_identical(sharing):
     first, second = run(negative_sharing=sharing), run(negative_sharing=sharing)
     np.testing.assert_array_equal(first[1], second[1])

@@ -17,12 +17,13 @@ import pytest
 import fastsgns
 import planted
 from fastsgns import KeyedVectors, Word2Vec, config, word2vec
+from fastsgns.sampling import SHARING
 
 PLANTED = planted.corpus()
 SMALL = [["a", "b", "c", "d"], ["b", "c", "a"], ["rare", "a", "d"]] * 20
 
 
-@pytest.fixture(scope="module", params=["window", "pair"])
+@pytest.fixture(scope="module", params=SHARING)
 def model(request):
     return Word2Vec(PLANTED, vector_size=32, epochs=8, sample=0, workers=2, negative_sharing=request.param, seed=5)
 
