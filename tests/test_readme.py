@@ -48,7 +48,7 @@ def test_commands_run_in_their_order(folder, capsys):
     assert [arguments[0] for arguments in ran] == ["train", "neighbors", "analogy"]
     for arguments in ran:
         assert cli.main(arguments) == 0, capsys.readouterr().err
-    assert (folder / "report.json").exists()
+    assert (folder / "model.safetensors").exists()
 
 
 def test_setup_is_two_commands_and_ci_finds_the_test_command():
