@@ -13,6 +13,7 @@ cdef enum: CACHE_LINES = 128
 cdef extern from "sgns.h" nogil:
     enum: SGNS_VARIANT_COUNT
     enum: BLOCKS_AHEAD
+    enum: MARKS
     ctypedef struct sgns_noise:
         pass
     ctypedef struct sgns_job:
@@ -45,8 +46,13 @@ cdef extern from "sgns.h" nogil:
         float *logits
         float *old_inputs
         float **old_rows
+        float *blank_row
+        uint32_t *outputs
+        uint32_t *marks
         int32_t *places
+        float (*steps)[4]
         int32_t *kept
+        int32_t *back
         int32_t *widths
         int64_t words_done, words_kept, pairs, loss_pairs
         double loss
@@ -57,6 +63,7 @@ cdef extern from "sgns.h" nogil:
     const sgns_variant SGNS_VARIANTS[]
     int64_t block_inputs(const sgns_job *)
     int64_t block_stride(const sgns_job *)
+    int64_t piece_size(const sgns_job *)
     void sigmoid_init()
     float c_sigmoid "sigmoid" (float)
     double logistic_loss(float)
@@ -194,7 +201,12 @@ cdef class Worker:
             state.old_inputs = <float *>cut(base, &used, inputs * job.stride * sizeof(float))
             state.old_rows = <float **>cut(base, &used, inputs * sizeof(float *))
             state.places = <int32_t *>cut(base, &used, inputs * sizeof(int32_t))
-            state.kept = <int32_t *>cut(base, &used, (job.unit_words + 2 * job.window + 1) * sizeof(int32_t))
+            state.blank_row = <float *>cut(base, &used, job.stride * sizeof(float))
+            state.outputs = <uint32_t *>cut(base, &used, outputs * sizeof(uint32_t))
+            state.marks = <uint32_t *>cut(base, &used, MARKS * sizeof(uint32_t))
+            state.steps = <float (*)[4]>cut(base, &used, (inputs + 1) * sizeof(state.steps[0]))
+            state.kept = <int32_t *>cut(base, &used, piece_size(job) * sizeof(int32_t))
+            state.back = <int32_t *>cut(base, &used, piece_size(job) * sizeof(int32_t))
             state.widths = <int32_t *>cut(base, &used, job.unit_words * sizeof(int32_t))
             for b in range(BLOCKS_AHEAD):
                 state.blocks[b].inputs = <float **>cut(base, &used, inputs * sizeof(float *))

@@ -43,7 +43,12 @@ int main(int argc, char **argv) {
         .old_inputs = aligned_scratch(inputs * job.stride),
         .old_rows = scratch(inputs * sizeof(float *)),
         .places = scratch(inputs * sizeof(int32_t)),
-        .kept = scratch((job.unit_words + 2 * job.window + 1) * sizeof(int32_t)),
+        .blank_row = aligned_scratch(job.stride),
+        .outputs = scratch(outputs * sizeof(uint32_t)),
+        .marks = scratch(MARKS * sizeof(uint32_t)),
+        .steps = scratch((inputs + 1) * sizeof(*state.steps)),
+        .kept = scratch(piece_size(&job) * sizeof(int32_t)),
+        .back = scratch(piece_size(&job) * sizeof(int32_t)),
         .widths = scratch(job.unit_words * sizeof(int32_t)),
     };
     for (int b = 0; b < BLOCKS_AHEAD; b++) {

@@ -89,9 +89,13 @@ def blocks(job, epoch, unit):
             place = len(left) + i
             contexts = line[max(0, place - width) : place] + line[place + 1 : place + 1 + width]
             windows += [(center, [context]) for context in contexts] if job["single_pairs"] else [(center, contexts)]
-        for i in range(0, len(windows), job["centers"]):
-            if any(contexts for _, contexts in windows[i : i + job["centers"]]):
-                yield windows[i : i + job["centers"]], noise(), rate
+        while windows:
+            block = windows[: job["centers"]]
+            ids = [center for center, _ in block]
+            block = block[: next((n for n, center in enumerate(ids) if center in ids[:n]), None)]
+            windows = windows[len(block) :]
+            if any(contexts for _, contexts in block):
+                yield block, noise(), rate
 
 
 def train(job, epoch, input_vectors, output_vectors):

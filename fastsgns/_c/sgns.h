@@ -24,13 +24,13 @@
 #include <intrin.h>
 #define SGNS_INLINE static __forceinline
 #define SGNS_UNROLL
-#define SGNS_UNROLL_4
+#define SGNS_VECTORIZE
 #define sgns_prefetch(address) _mm_prefetch((const char *)(address), 3)
 #define sgns_fetch_add(counter, n) _InterlockedExchangeAdd64((volatile long long *)(counter), n)
 #else
 #define SGNS_INLINE static inline __attribute__((always_inline))
 #define SGNS_UNROLL _Pragma("GCC unroll 16")
-#define SGNS_UNROLL_4 _Pragma("GCC unroll 4")
+#define SGNS_VECTORIZE _Pragma("GCC unroll 1") _Pragma("GCC ivdep") /* unrolled early, a loop does not vectorise */
 #define sgns_prefetch(address) __builtin_prefetch(address, 1, 3)
 #define sgns_fetch_add(counter, n) __atomic_fetch_add(counter, n, __ATOMIC_RELAXED)
 #endif
@@ -65,10 +65,10 @@ typedef struct {
     volatile int32_t stop;      /* set from outside: threads return before their next unit */
 } sgns_job;
 
-/* Rows that are trained together, every input against every output, all distinct. An output may be a centre, noise or
- * both: input i and output k have pairs[i][k] pairs in common, and k is noise, of weight noise[k], to i's other pairs. */
+/* Rows that are trained together, every input against every output; all are distinct but for the blank row, which takes
+ * the place of noise that is an output already and gets no gradient. An output may be a centre, noise or both: input i and output k have pairs[i][k] pairs in common, and k is noise, of weight noise[k], to i's other pairs. */
 typedef struct {
-    int32_t n_inputs, n_outputs;
+    int32_t n_inputs, n_outputs, n_pairs;
     float learning_rate;
     float **inputs, **outputs;  /* [block_inputs], [block_stride] rows */
     float *pairs;               /* [block_inputs, block_stride] */
@@ -76,7 +76,12 @@ typedef struct {
     float *noise;               /* [block_stride]; beyond n_outputs finite numbers, and zero pairs */
 } sgns_block;
 
-enum { BLOCKS_AHEAD = 2 }; /* blocks prepared, their rows prefetched, before they are trained; a power of two */
+enum {
+    BLOCKS_AHEAD = 2,      /* blocks prepared, their rows prefetched, before they are trained; a power of two */
+    MARKS = 1024,          /* a power of two */
+    REPETITIONS_STEP = 16,
+    FAR_BACK = 1 << 29     /* farther than any block reaches, and room to add two of them */
+};
 
 /* What one thread owns. */
 typedef struct {
@@ -85,8 +90,13 @@ typedef struct {
     float *logits;              /* [block_inputs, block_stride]; then the gradients */
     float *old_inputs;          /* [block_inputs, stride]; used where the outputs do not fit one tile ... */
     float **old_rows;           /* [block_inputs] ... and its rows */
-    int32_t *places;            /* [block_inputs] the input that stands at each place of the block's span, or -1 */
-    int32_t *kept;              /* [unit_words + 2 * window] ids that survived subsampling */
+    float *blank_row;           /* [stride] zeros */
+    uint32_t *outputs;          /* [block_stride] ids of the outputs */
+    uint32_t *marks, mark;      /* [MARKS] `mark`, one for each block, where ids of its outputs fall */
+    int32_t *places;            /* [block_inputs] the input that stands at each place of the block's span */
+    float (*steps)[4];          /* [block_inputs + 1] of zeros between calls */
+    int32_t *kept;              /* [piece_size] ids that survived subsampling */
+    int32_t *back;              /* [piece_size] how far back the same word stands; FAR_BACK if nowhere near */
     int32_t *widths;            /* [unit_words] reduced windows */
     int64_t block_count;        /* blocks of this unit so far */
     int64_t words_done;         /* tokens, kept or not; grows during the call */
@@ -105,6 +115,13 @@ static inline int64_t block_inputs(const sgns_job *job) { return job->centers + 
 
 /* Outputs of a block, rounded up to whole vectors of any variant. */
 static inline int64_t block_stride(const sgns_job *job) { return (job->centers + job->noise_words + 15) / 16 * 16; }
+
+/* Where a piece's words begin in `kept`: what lies before them can be the context, or is read and not used. */
+static inline int64_t piece_begin(const sgns_job *job) { return job->window + block_inputs(job); }
+
+static inline int64_t piece_size(const sgns_job *job) {
+    return piece_begin(job) + job->unit_words + job->window + REPETITIONS_STEP;
+}
 
 #include "units.h"
 

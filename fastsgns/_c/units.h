@@ -22,6 +22,11 @@ typedef struct {
     int32_t seen;             /* where the words begin whose input rows have not been fetched */
 } sgns_walk;
 
+/* The positions [begin, end) of a piece that the windows of a block's centres reach; the centres stand from `center` on. */
+typedef struct {
+    int32_t center, begin, end;
+} sgns_span;
+
 static int64_t find_sentence(const sgns_job *job, int64_t token) {
     int64_t low = 0, high = job->n_sentences; /* offsets[low] <= token < offsets[high] */
     while (high - low > 1) {
@@ -46,12 +51,25 @@ SGNS_INLINE int is_kept(const sgns_job *job, sgns_random *random, int32_t word) 
     return (uint32_t)random_next(random) <= job->keep[word];
 }
 
+/* Finds how far back the same word stands, if within the span of a block. In steps, so that compilers vectorise it: what
+ * lies before the piece and behind it is compared as well, and not asked for. */
+SGNS_INLINE void find_repetitions(const sgns_job *job, sgns_state *state, const sgns_piece *piece) {
+    for (int32_t step = -piece->n_left; step < piece->n_words + piece->n_right; step += REPETITIONS_STEP) {
+        const int32_t *words = piece->words + step;
+        int32_t *back = state->back + piece_begin(job) + step;
+        SGNS_VECTORIZE for (int32_t j = 0; j < REPETITIONS_STEP; j++) back[j] = FAR_BACK;
+        for (int32_t distance = (int32_t)block_inputs(job) - 1; distance > 0; distance--)
+            SGNS_VECTORIZE for (int32_t j = 0; j < REPETITIONS_STEP; j++)
+                back[j] = words[j] == words[j - distance] ? distance : back[j];
+    }
+}
+
 /* Subsamples tokens [begin, end) of the sentence [first, last) and draws the windows of those that stay.
  * Where a unit cuts a sentence, the neighbours beyond the cut serve as context, so that a cut loses no pair;
  * the search for them ends after one unit. */
-static sgns_piece subsample(const sgns_job *job, sgns_state *state, int64_t begin, int64_t end, int64_t first, int64_t last) {
+SGNS_INLINE sgns_piece subsample(const sgns_job *job, sgns_state *state, int64_t begin, int64_t end, int64_t first, int64_t last) {
     const int32_t *tokens = job->tokens;
-    int32_t *words = state->kept + job->window;
+    int32_t *words = state->kept + piece_begin(job);
     sgns_piece piece = {words, 0, 0, 0};
     int64_t leftmost = begin - first > job->unit_words ? begin - job->unit_words : first;
     int64_t rightmost = last - end > job->unit_words ? end + job->unit_words : last;
@@ -67,13 +85,14 @@ static sgns_piece subsample(const sgns_job *job, sgns_state *state, int64_t begi
         state->widths[center] =
             job->shrink_windows ? 1 + (int32_t)random_below((uint32_t)random_next(&state->random), (uint32_t)job->window)
                                 : job->window;
+    find_repetitions(job, state, &piece);
     state->words_done += end - begin;
     state->words_kept += piece.n_words;
     return piece;
 }
 
 /* Goes on to the next piece: what the unit holds of the next sentence. Returns 0 at the unit's end. */
-static int walk_to_next_piece(const sgns_job *job, sgns_state *state, sgns_walk *walk) {
+SGNS_INLINE int walk_to_next_piece(const sgns_job *job, sgns_state *state, sgns_walk *walk) {
     if (walk->next >= walk->end) return 0;
     int64_t first = job->offsets[walk->sentence], last = job->offsets[walk->sentence + 1];
     int64_t begin = walk->next, end = last < walk->end ? last : walk->end;
@@ -88,96 +107,156 @@ static int walk_to_next_piece(const sgns_job *job, sgns_state *state, sgns_walk 
 }
 
 SGNS_INLINE void prefetch_row(const float *row, int32_t dim) {
-    const float *end = row + dim;
-    SGNS_UNROLL_4 for (; row < end; row += 16) sgns_prefetch(row);
+    int32_t lines = (dim + 15) / 16;
+    for (; lines >= 8; lines -= 8, row += 8 * 16) SGNS_UNROLL for (int32_t line = 0; line < 8; line++) sgns_prefetch(row + 16 * line);
+    switch (lines) { /* the same place every time: foretold, as the end of a loop is not */
+    case 7: sgns_prefetch(row + 16 * 6); /* fall through */
+    case 6: sgns_prefetch(row + 16 * 5); /* fall through */
+    case 5: sgns_prefetch(row + 16 * 4); /* fall through */
+    case 4: sgns_prefetch(row + 16 * 3); /* fall through */
+    case 3: sgns_prefetch(row + 16 * 2); /* fall through */
+    case 2: sgns_prefetch(row + 16 * 1); /* fall through */
+    case 1: sgns_prefetch(row);
+    }
 }
 
-/* Where a row is among the first *n of `rows`; a new one goes to the end. */
-SGNS_INLINE int32_t find_row(float **rows, int32_t *n, float *row) {
-    int32_t i = 0;
-    while (i < *n && rows[i] != row) i++;
-    if (i == *n) rows[(*n)++] = row;
-    return i;
+/* Makes the next centres outputs, up to a word that is one already. Returns the positions their windows span. */
+SGNS_INLINE sgns_span add_centers(const sgns_job *job, sgns_state *state, sgns_walk *walk, sgns_block *block) {
+    const sgns_piece *piece = &walk->piece;
+    const int32_t *back = state->back + piece_begin(job);
+    int32_t n = 0, begin = walk->center, end = begin + 1, piece_end = piece->n_words + piece->n_right;
+    do {
+        int32_t center = walk->center + n, width = state->widths[center];
+        begin = center - width < begin ? center - width : begin;
+        end = center + width + 1 > end ? center + width + 1 : end;
+        state->outputs[n] = (uint32_t)piece->words[center];
+        block->outputs[n] = job->output_vectors + piece->words[center] * job->stride;
+        prefetch_row(block->outputs[n], job->dim);
+        n++;
+    } while (n < job->centers && walk->center + n < piece->n_words && back[walk->center + n] > n);
+    block->n_outputs = n;
+    sgns_span span = {walk->center, begin > -piece->n_left ? begin : -piece->n_left, end < piece_end ? end : piece_end};
+    return span;
 }
 
-/* Enters the pairs of a centre with the contexts [first, end) of its piece. `places` has an entry a word from `span` on. */
-SGNS_INLINE void add_pairs(const sgns_job *job, sgns_walk *walk, sgns_block *block, int32_t *places, int32_t span,
-                           int32_t center, int32_t first, int32_t end) {
-    const int32_t *words = walk->piece.words;
+/* Makes the words of a span inputs, each word once, and notes which input stands at which place. */
+SGNS_INLINE void add_inputs(const sgns_job *job, sgns_state *state, sgns_walk *walk, sgns_block *block, sgns_span span) {
+    const int32_t *words = walk->piece.words + span.begin, *back = state->back + piece_begin(job) + span.begin;
+    int32_t n_inputs = 0, size = span.end - span.begin, center = span.center - span.begin;
+    int32_t skipped = block->n_outputs == 1 ? center : size; /* a centre is in the others' windows, not in its own */
+    state->places[center > 0 ? center : 0] = 0;
+    for (int32_t place = 0; place < size; place++) {
+        if (place == skipped) continue;
+        int32_t distance = back[place];
+        distance += place - distance == skipped ? back[skipped] : 0;
+        int repeated = distance <= place;
+        int32_t input = repeated ? state->places[place - distance] : n_inputs;
+        n_inputs += !repeated;
+        state->places[place] = input;
+        block->inputs[input] = job->input_vectors + words[place] * job->stride;
+    }
+    block->n_inputs = n_inputs;
+    int32_t seen = walk->seen > span.begin ? walk->seen : span.begin;
+    for (; seen < span.end; seen++) prefetch_row(job->input_vectors + walk->piece.words[seen] * job->stride, job->dim);
+    walk->seen = seen;
+}
+
+/* Enters the pairs of the centres from `first` on, four at most, with the words of a span. From place to place a centre's
+ * window opens, leaves the centre itself out, and closes: `steps` holds these changes for all four. */
+SGNS_INLINE void add_pairs(const sgns_job *job, sgns_state *state, sgns_block *block, sgns_span span, int32_t first,
+                           int32_t n_centers) {
     int64_t stride = block_stride(job);
-    float *center_row = job->output_vectors + words[center] * job->stride;
-    int32_t n_outputs = block->n_outputs, output = find_row(block->outputs, &block->n_outputs, center_row);
-    if (block->n_outputs > n_outputs) {
-        block->noise[output] = 0.0f;
-        prefetch_row(center_row, job->dim);
-    }
-    for (int32_t context = first; context < end; context++) {
-        if (context == center) continue;
-        int32_t input = places[context - span];
-        if (input < 0) {
-            float *row = job->input_vectors + words[context] * job->stride;
-            int32_t n_inputs = block->n_inputs;
-            input = places[context - span] = find_row(block->inputs, &block->n_inputs, row);
-            if (block->n_inputs > n_inputs) {
-                float *pairs = block->pairs + input * stride;
-                for (int64_t k = 0; k < stride; k += 16) memset(pairs + k, 0, 16 * sizeof(float)); /* in line, not by a call */
-                block->pair_sums[input] = 0.0f;
-            }
-            if (context >= walk->seen) {
-                prefetch_row(row, job->dim);
-                walk->seen = context + 1;
-            }
+    int32_t size = span.end - span.begin;
+    for (int32_t n = 0; n < n_centers; n++) {
+        int32_t center = span.center + first + n, width = state->widths[center], place = center - span.begin;
+        int32_t open = place - width > 0 ? place - width : 0, close = place + width + 1 < size ? place + width + 1 : size;
+        state->steps[open][n] += 1.0f;
+        if (place >= open && place < close) {
+            state->steps[place][n] -= 1.0f;
+            state->steps[place + 1][n] += 1.0f;
         }
-        block->pairs[input * stride + output] += 1.0f;
-        block->pair_sums[input] += 1.0f;
+        state->steps[close][n] -= 1.0f;
     }
+    float in_window[4] = {0};
+    for (int32_t place = 0; place < size; place++) {
+        float *steps = state->steps[place], *pairs = block->pairs + state->places[place] * stride + first;
+        for (int n = 0; n < 4; n++) in_window[n] += steps[n];
+        for (int n = 0; n < 4; n++) pairs[n] += in_window[n];
+        for (int n = 0; n < 4; n++) steps[n] = 0.0f;
+        float count = in_window[0] + in_window[1] + in_window[2] + in_window[3];
+        block->pair_sums[state->places[place]] += count;
+        block->n_pairs += (int32_t)count;
+    }
+    for (int n = 0; n < 4; n++) state->steps[size][n] = 0.0f;
 }
 
-/* Draws all noise words before looking at any: the reads of the table, which miss the cache, overlap. */
+/* Adds noise words to the outputs. Draws all before looking at any: the reads of the table, which miss the cache, overlap. */
 SGNS_INLINE void add_noise(const sgns_job *job, sgns_state *state, sgns_block *block) {
-    float **drawn = block->outputs + block->n_outputs;
-    for (int32_t m = 0; m < job->noise_words; m++) {
+    int32_t n_centers = block->n_outputs, n_outputs = n_centers + job->noise_words;
+    uint32_t *outputs = state->outputs;
+    block->n_outputs = n_outputs;
+    for (int32_t k = 0; k < n_centers; k++) block->noise[k] = 0.0f;
+    for (int32_t k = n_centers; k < n_outputs; k++) {
         uint64_t bits = random_next(&state->random);
         uint32_t word = random_below((uint32_t)bits, job->vocab_size);
         sgns_noise noise = job->noise[word];
         uint32_t moves = 0u - (uint32_t)((uint32_t)(bits >> 32) >= noise.threshold); /* a mask: a branch would be a coin toss */
-        word ^= (word ^ noise.alias) & moves;
-        drawn[m] = job->output_vectors + (int64_t)word * job->stride;
-        prefetch_row(drawn[m], job->dim);
+        outputs[k] = word ^ ((word ^ noise.alias) & moves);
+        block->outputs[k] = job->output_vectors + (int64_t)outputs[k] * job->stride;
+        block->noise[k] = job->noise_weight;
+        prefetch_row(block->outputs[k], job->dim);
     }
-    for (int32_t m = 0; m < job->noise_words; m++) { /* `drawn` is read before its place is taken */
-        int32_t n_outputs = block->n_outputs, output = find_row(block->outputs, &block->n_outputs, drawn[m]);
-        if (block->n_outputs > n_outputs) block->noise[output] = 0.0f;
-        block->noise[output] += job->noise_weight;
+    int repeated = 0;
+    state->mark++;
+    for (int32_t k = 0; k < n_outputs; k++) { /* may see a repetition where there is none, never the reverse */
+        uint32_t *mark = &state->marks[outputs[k] % MARKS];
+        repeated |= *mark == state->mark;
+        *mark = state->mark;
     }
+    if (!repeated) return;
+    for (int32_t k = n_centers; k < n_outputs; k++) {
+        int32_t first = 0;
+        while (outputs[first] != outputs[k]) first++;
+        if (first == k) continue;
+        block->noise[first] += job->noise_weight;
+        block->noise[k] = 0.0f;
+        block->outputs[k] = state->blank_row;
+    }
+}
+
+/* Cuts a span to the next single word of it beside the centre; to none, if there is none. */
+SGNS_INLINE void take_single_pair(sgns_walk *walk, sgns_span *span) {
+    int32_t context = walk->context > span->begin ? walk->context : span->begin;
+    context += context == span->center;
+    int32_t next = context + 1 + (context + 1 == span->center);
+    span->begin = context;
+    span->end = context < span->end ? context + 1 : context;
+    walk->context = next;
 }
 
 /* Draws the next block of the unit: one pair, or the windows of the next centres. Returns 0 at the unit's end. */
 SGNS_INLINE int walk_next(const sgns_job *job, sgns_state *state, sgns_walk *walk, sgns_block *block) {
-    const sgns_piece *piece = &walk->piece;
     do {
-        while (walk->center >= piece->n_words)
+        while (walk->center >= walk->piece.n_words)
             if (!walk_to_next_piece(job, state, walk)) return 0;
-        block->n_inputs = block->n_outputs = 0;
-        block->learning_rate = walk->learning_rate;
-        int32_t begin = -piece->n_left, end = piece->n_words + piece->n_right, span = walk->center - job->window;
-        memset(state->places, -1, (size_t)block_inputs(job) * sizeof(int32_t));
-        for (int32_t n = 0; n < job->centers && walk->center < piece->n_words; n++) {
-            int32_t center = walk->center, width = state->widths[center];
-            int32_t from = center - width > begin ? center - width : begin;
-            int32_t to = center + width + 1 < end ? center + width + 1 : end;
-            if (job->single_pairs) {
-                if (from < walk->context) from = walk->context;
-                from += from == center;
-                if (from < to) to = from + 1;
-                walk->context = to;
-            }
-            if (from < to) add_pairs(job, walk, block, state->places, span, center, from, to);
-            if (from == to || !job->single_pairs) {
-                walk->center++;
-                walk->context = begin;
-            }
+        sgns_span span = add_centers(job, state, walk, block);
+        int32_t span_end = span.end;
+        if (job->single_pairs) take_single_pair(walk, &span);
+        if (!job->single_pairs || walk->context >= span_end) {
+            walk->center += block->n_outputs;
+            walk->context = -walk->piece.n_left;
         }
+        add_inputs(job, state, walk, block, span);
+        block->n_pairs = 0;
+        for (int32_t i = 0; i < block->n_inputs; i++) {
+            float *pairs = block->pairs + i * block_stride(job);
+            for (int64_t k = 0; k < block_stride(job); k += 16) memset(pairs + k, 0, 16 * sizeof(float)); /* no call */
+            block->pair_sums[i] = 0.0f;
+        }
+        if (block->n_inputs)
+            for (int32_t first = 0; first < block->n_outputs; first += 4)
+                add_pairs(job, state, block, span, first, block->n_outputs - first < 4 ? block->n_outputs - first : 4);
+        block->learning_rate = walk->learning_rate;
     } while (block->n_inputs == 0); /* a word alone, or the end of a window of single pairs */
     add_noise(job, state, block);
     return 1;
@@ -185,11 +264,9 @@ SGNS_INLINE int walk_next(const sgns_job *job, sgns_state *state, sgns_walk *wal
 
 /* Counts pairs, and on every loss_interval-th block the loss: their ratio is the loss a pair. */
 SGNS_INLINE void count_block(const sgns_job *job, sgns_state *state, const sgns_block *block, const float *logits) {
-    float pairs = 0;
-    for (int32_t i = 0; i < block->n_inputs; i++) pairs += block->pair_sums[i];
-    state->pairs += (int64_t)pairs;
+    state->pairs += block->n_pairs;
     if (state->block_count++ % job->loss_interval) return;
-    state->loss_pairs += (int64_t)pairs;
+    state->loss_pairs += block->n_pairs;
     for (int32_t i = 0; i < block->n_inputs; i++)
         for (int32_t k = 0; k < block->n_outputs; k++) {
             float x = logits[i * block_stride(job) + k], positive = block->pairs[i * block_stride(job) + k];
