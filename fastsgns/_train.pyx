@@ -54,7 +54,7 @@ cdef extern from "sgns.h" nogil:
         int32_t *kept
         int32_t *back
         int32_t *widths
-        int64_t words_done, words_kept, pairs, loss_pairs
+        int64_t words_done, words_kept, pairs, loss_pairs, dot_products
         double loss
     ctypedef struct sgns_variant:
         const char *name
@@ -236,10 +236,10 @@ cdef class Worker:
         return self.state.words_done
 
     def take_counts(self):
-        """(words done, words kept, pairs, pairs the loss was taken of, their loss) since the last call."""
+        """(words done, words kept, pairs, pairs the loss was taken of, their loss, dot products) since the last call."""
         cdef sgns_state *s = self.state
-        counts = (s.words_done, s.words_kept, s.pairs, s.loss_pairs, s.loss)
-        s.words_done = s.words_kept = s.pairs = s.loss_pairs = 0
+        counts = (s.words_done, s.words_kept, s.pairs, s.loss_pairs, s.loss, s.dot_products)
+        s.words_done = s.words_kept = s.pairs = s.loss_pairs = s.dot_products = 0
         s.loss = 0.0
         return counts
 

@@ -68,11 +68,13 @@ class TrainingOptions:
 
 @dataclass
 class TrainingResult:
-    """What a run did: tokens gone through and kept by subsampling, pairs, seconds, mean loss per pair by epoch."""
+    """What a run did: tokens gone through and kept by subsampling, pairs, dot products (fewer than
+    pairs * (1 + negative) where noise words are shared), seconds, mean loss per pair by epoch."""
 
     words: int = 0
     words_kept: int = 0
     pairs: int = 0
+    dot_products: int = 0
     seconds: float = 0.0
     loss_history: list[float] = field(default_factory=list)
 
@@ -245,8 +247,9 @@ def run_threads(job: Job, workers: list[Worker], report: Callable[[int], None]) 
 
 def add_counts(result: TrainingResult, workers: list[Worker]) -> None:
     counts = [worker.take_counts() for worker in workers]
-    words, kept, pairs, loss_pairs, loss = (sum(column) for column in zip(*counts, strict=True))
+    words, kept, pairs, loss_pairs, loss, dot_products = (sum(column) for column in zip(*counts, strict=True))
     result.words += int(words)
     result.words_kept += int(kept)
     result.pairs += int(pairs)
+    result.dot_products += int(dot_products)
     result.loss_history.append(loss / loss_pairs if loss_pairs else 0.0)

@@ -378,6 +378,8 @@ class Word2Vec:
             "corpus_words": corpus.raw_words,
             "kept_words": len(corpus.tokens),
             "vocab_size": len(self.wv),
+            "pairs": result.pairs,
+            "dot_products": result.dot_products,
             "scan_seconds": self._scan_seconds,
             "train_seconds": result.seconds,
             "total_seconds": self._scan_seconds + result.seconds,

@@ -99,12 +99,15 @@ def blocks(job, epoch, unit):
 
 
 def train(job, epoch, input_vectors, output_vectors):
-    """One epoch over float64 matrices, in place. Returns pairs and their summed J (before each block's update)."""
-    pairs, loss, noise_weight = 0, 0.0, job["negative"] / job["noise_words"]
+    """One epoch over float64 matrices, in place. Returns pairs, their summed J (before each block's update) and the
+    dot products that a block of distinct rows takes."""
+    pairs, loss, dot_products, noise_weight = 0, 0.0, 0, job["negative"] / job["noise_words"]
     units = -(-len(job["tokens"]) // job["unit_words"])
     for unit in range(units):
         for windows, noise, rate in blocks(job, epoch, unit):
             old_inputs, old_outputs = input_vectors.copy(), output_vectors.copy()
+            inputs = {context for _, contexts in windows for context in contexts}
+            dot_products += len(inputs) * (len(windows) + len(noise))
             for center, contexts in windows:
                 outputs = [center] + [word for word in noise if word != center]
                 loss += sum(objective(row, old_outputs[outputs], noise_weight) for row in old_inputs[contexts])
@@ -112,4 +115,4 @@ def train(job, epoch, input_vectors, output_vectors):
                 gradient = gradients(old_inputs[contexts], old_outputs[outputs], noise_weight)
                 np.subtract.at(input_vectors, contexts, rate * gradient[0])
                 np.subtract.at(output_vectors, outputs, rate * gradient[1])
-    return pairs, loss
+    return pairs, loss, dot_products

@@ -54,10 +54,11 @@ def check(simd, epoch=3, **options):
     dim = job["dim"]
     expected_in = job["input_vectors"][:, :dim].astype(np.float64)
     expected_out = job["output_vectors"][:, :dim].astype(np.float64)
-    pairs, loss = reference.train(job, epoch, expected_in, expected_out)
-    words_done, words_kept, kernel_pairs, loss_pairs, kernel_loss = run(job, simd, epoch)
+    pairs, loss, dot_products = reference.train(job, epoch, expected_in, expected_out)
+    words_done, words_kept, kernel_pairs, loss_pairs, kernel_loss, kernel_dot_products = run(job, simd, epoch)
     assert words_done == len(job["tokens"]) >= words_kept
     assert kernel_pairs == loss_pairs == pairs > 0
+    assert kernel_dot_products == dot_products
     np.testing.assert_allclose(job["input_vectors"][:, :dim], expected_in, rtol=2e-4, atol=2e-5)
     np.testing.assert_allclose(job["output_vectors"][:, :dim], expected_out, rtol=2e-4, atol=2e-5)
     assert not job["input_vectors"][:, dim:].any() and not job["output_vectors"][:, dim:].any()
@@ -116,7 +117,7 @@ def test_tiny_vocabulary_repeats_rows(simd, sharing):
 def test_one_word_sentences_train_nothing(simd):
     job = make_job(sharing="window", lengths=(1,) * 50)
     before = job["input_vectors"].copy()
-    assert run(job, simd)[2:] == (0, 0, 0.0)
+    assert run(job, simd)[2:] == (0, 0, 0.0, 0)
     np.testing.assert_array_equal(job["input_vectors"], before)
 
 

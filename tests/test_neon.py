@@ -62,7 +62,7 @@ def test_equals_reference(program, sharing, dim, negative, variant):
         job["input_vectors"].astype(np.float64)[:, :dim],
         job["output_vectors"].astype(np.float64)[:, :dim],
     )
-    pairs, loss = reference.train(job, 0, inputs, outputs)
+    pairs, loss, _ = reference.train(job, 0, inputs, outputs)
     matrices = np.frombuffer(answer[:-16], np.float32).reshape(2, vocab_size, stride)
     np.testing.assert_allclose(matrices[:, :, :dim], [inputs, outputs], rtol=2e-4, atol=2e-5)
     assert not matrices[:, :, dim:].any()

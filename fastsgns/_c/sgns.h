@@ -101,6 +101,7 @@ typedef struct {
     int64_t block_count;        /* blocks of this unit so far */
     int64_t words_done;         /* tokens, kept or not; grows during the call */
     int64_t words_kept, pairs, loss_pairs;
+    int64_t dot_products;       /* logits taken; each costs 2 * dim FMA more, for the two updates */
     double loss;
 } sgns_state;
 

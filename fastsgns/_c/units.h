@@ -265,6 +265,7 @@ SGNS_INLINE int walk_next(const sgns_job *job, sgns_state *state, sgns_walk *wal
 /* Counts pairs, and on every loss_interval-th block the loss: their ratio is the loss a pair. */
 SGNS_INLINE void count_block(const sgns_job *job, sgns_state *state, const sgns_block *block, const float *logits) {
     state->pairs += block->n_pairs;
+    state->dot_products += (int64_t)block->n_inputs * block->n_outputs;
     if (state->block_count++ % job->loss_interval) return;
     state->loss_pairs += block->n_pairs;
     for (int32_t i = 0; i < block->n_inputs; i++)
