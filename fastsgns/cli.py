@@ -46,7 +46,7 @@ TRAINING_OPTIONS: tuple[tuple[str, type, str], ...] = (
     ("max_vocab_size", int, "the most words to keep, by raising the minimal count"),
     ("max_final_vocab", int, "the same"),
     ("sorted_vocab", bool, "most frequent words first, else by first appearance"),
-    ("compute_loss", bool, "take the loss on every pair, not on a sixteenth of the windows"),
+    ("compute_loss", bool, "take the loss on every pair, not on a sample of the windows"),
     ("errors", str, "what to do about invalid UTF-8: strict, replace or ignore"),
     ("corpus_cache", str, "keep the encoded corpus in this file, for the next training on it"),
 )

@@ -82,7 +82,7 @@ class Word2Vec:
     sorted_vocab : bool, default True
         Most frequent words first; otherwise in order of first appearance.
     compute_loss : bool, default False
-        Take the loss on every pair. Otherwise it is taken on a sixteenth of the windows, at no cost worth naming.
+        Take the loss on every pair. Otherwise a long corpus gives a sample, a 64th of it, at no cost worth naming.
     callbacks : iterable of objects
         Their ``on_train_begin``, ``on_epoch_begin``, ``on_epoch_end`` and ``on_train_end`` are called with the model.
     shrink_windows : bool, default True
