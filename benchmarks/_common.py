@@ -83,10 +83,13 @@ def first_words(text: bytes, count: int) -> bytes:
     return text
 
 
-def run_child(arguments: Sequence[str]) -> dict[str, Any]:
+def run_child(arguments: Sequence[str], **environment: str) -> dict[str, Any]:
     """Run Python in a fresh process, away from this folder: the JSON it prints, or {"error": ...} if it fails."""
+    surroundings = {**os.environ, **environment}
     with tempfile.TemporaryDirectory() as folder:
-        child = subprocess.run([sys.executable, *arguments], cwd=folder, capture_output=True, encoding="utf-8")
+        child = subprocess.run(
+            [sys.executable, *arguments], cwd=folder, env=surroundings, capture_output=True, encoding="utf-8"
+        )
     if child.returncode:
         return {"error": child.stderr.strip()[-2000:] or f"exit status {child.returncode}"}
     result: dict[str, Any] = json.loads(child.stdout[child.stdout.index("{") :])

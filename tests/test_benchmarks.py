@@ -1,0 +1,46 @@
+"""The benchmarks run, at their smallest, and print what they should; not how fast."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+BENCHMARKS = Path(__file__).parent.parent / "benchmarks"
+
+pytestmark = pytest.mark.skipif(not BENCHMARKS.is_dir(), reason="the tests are here without the benchmarks")
+
+
+def run(script, *arguments, cwd):
+    child = subprocess.run(
+        [sys.executable, str(BENCHMARKS / script), *arguments], cwd=cwd, capture_output=True, encoding="utf-8"
+    )
+    assert child.returncode == 0, child.stderr
+    return child.stdout
+
+
+def test_compare(tmp_path):
+    corpus = tmp_path / "corpus.txt"
+    corpus.write_text("red green blue\none two three\n" * 500, encoding="utf-8")
+    found = tmp_path / "found.json"
+    printed = run(
+        "compare.py", str(corpus), "--gensim", "--modes", "group", "pair", "--dims", "16", "--epochs", "1",
+        "--threads", "1", "--repeats", "2", "--sample", "0", "--json", str(found), cwd=tmp_path,
+    )  # fmt: skip
+    assert "| fastsgns group |" in printed and "| fastsgns pair |" in printed
+    runs = json.loads(found.read_text(encoding="utf-8"))["results"][0]["runs"]
+    assert [run["corpus_words"] for run in runs["fastsgns pair"]] == [3000, 3000]
+    assert runs["fastsgns pair"][0]["loss"] != runs["fastsgns pair"][1]["loss"]  # of other seeds
+
+
+def test_kernel(tmp_path):
+    found = tmp_path / "found.json"
+    printed = run(
+        "kernel.py", "--words", "2000", "--repeats", "1", "--dims", "16", "--simd", "scalar", "--modes", "pair",
+        "--cache-kib", "64", "--json", str(found), cwd=tmp_path,
+    )  # fmt: skip
+    assert "| 16 | pair | scalar | 256 |" in printed  # 64 KiB / 2 / 2 matrices / 64 bytes a row
+    result = json.loads(found.read_text(encoding="utf-8"))["results"][0]["runs"][0]
+    assert result["gflops"] > 0
+    assert "note: " in printed or 0 < result["share"] < 1
