@@ -19,6 +19,8 @@ from typing import Any
 
 OPENERS: dict[str, Any] = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
 BLOCK = 1 << 20
+SENTENCE_WORDS = 20  # of made-up text
+SENTENCES_A_DRAW = 50_000
 
 
 def hardware() -> dict[str, Any]:
@@ -83,13 +85,10 @@ def first_words(text: bytes, count: int) -> bytes:
     return text
 
 
-def run_child(arguments: Sequence[str], **environment: str) -> dict[str, Any]:
+def run_child(arguments: Sequence[str]) -> dict[str, Any]:
     """Run Python in a fresh process, away from this folder: the JSON it prints, or {"error": ...} if it fails."""
-    surroundings = {**os.environ, **environment}
     with tempfile.TemporaryDirectory() as folder:
-        child = subprocess.run(
-            [sys.executable, *arguments], cwd=folder, env=surroundings, capture_output=True, encoding="utf-8"
-        )
+        child = subprocess.run([sys.executable, *arguments], cwd=folder, capture_output=True, encoding="utf-8")
     if child.returncode:
         return {"error": child.stderr.strip()[-2000:] or f"exit status {child.returncode}"}
     result: dict[str, Any] = json.loads(child.stdout[child.stdout.index("{") :])
@@ -118,3 +117,46 @@ def spread(values: Sequence[float], digits: int = 1) -> str:
         return "-"
     middle = f"{statistics.median(values):.{digits}f}"
     return middle if len(values) == 1 else f"{middle} [{min(values):.{digits}f}-{max(values):.{digits}f}]"
+
+
+def heading(machine: dict[str, Any], found: dict[str, str | None]) -> str:
+    """What `hardware` and `versions` tell, in two lines."""
+    memory = f"{machine['memory_bytes'] / 2**30:.0f} GiB" if machine["memory_bytes"] else "?"
+    load = "?" if machine["load_at_start"] is None else f"{machine['load_at_start']:.2f}"
+    first = f"{machine['cpu']}, {machine['cores']} cores, {memory}, load {load}, {machine['system']}"
+    return first + "\n" + ", ".join(f"{name} {number or 'not installed'}" for name, number in found.items())
+
+
+def table(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
+    """In Markdown, an empty line before and after."""
+    lines = [columns, ["---"] * len(columns), *rows]
+    return "\n" + "\n".join(f"| {' | '.join(map(str, line))} |" for line in lines) + "\n"
+
+
+def zipf_ids(words: int, vocabulary: int, seed: int, topics: int = 1) -> Any:
+    """Made-up text: int32 ids below `vocabulary`, shape (sentences, 20), as frequent as Zipf's law has it.
+
+    Id i is drawn in proportion to 1 / (i + 2.7), and all occur if there are words enough. With several topics, each
+    sentence has one, and half of its words are of that topic: something to learn.
+    """
+    import numpy as np  # not every benchmark needs it
+
+    rng = np.random.default_rng(seed)
+    cumulative = np.cumsum(1 / (np.arange(vocabulary) + 2.7))
+    shape = -(-words // SENTENCE_WORDS), SENTENCE_WORDS
+    ids = np.empty(shape, np.int32)
+    for start in range(0, shape[0], SENTENCES_A_DRAW):
+        block = ids[start : start + SENTENCES_A_DRAW]
+        block[:] = np.searchsorted(cumulative, rng.random(block.shape) * cumulative[-1], side="right")
+        half = block[:, ::2]
+        half += rng.integers(topics, size=(len(block), 1), dtype=np.int32) - half % topics
+    np.minimum(ids, vocabulary - 1, out=ids)
+    if ids.size >= vocabulary:
+        ids.reshape(-1)[:: ids.size // vocabulary][:vocabulary] = rng.permutation(vocabulary)
+    return ids
+
+
+def write_json(path: Path | None, document: dict[str, Any]) -> None:
+    """Every run, for those who want to reckon themselves; nothing without a path."""
+    if path:
+        path.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")

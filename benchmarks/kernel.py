@@ -1,11 +1,12 @@
-"""How near the kernel comes to what the core can do: GFLOP/s and share of the measured FMA peak, by variant, mode and
-dimensions, one thread, a vocabulary that fits the cache.
+"""How near the training kernel comes to what the processor can do: GFLOP/s, and the share of one core's peak.
 
     python benchmarks/kernel.py --dims 100 300 --json kernel.json
 
-Each dot product of training costs three multiply-adds a dimension: one for the logit and one for each of the two
-updates. Nothing else is counted: drawing, sigmoids, sums across lanes and padded lanes make the share smaller. The peak
-is that of fma_peak.c, compiled with $CC or cc and run before each training, for the widest registers of the machine.
+One thread trains on words drawn evenly from so few that both matrices stay in the cache: arithmetic is measured, not
+memory. Three multiply-adds for each dimension of each dot product are counted, one for the logit and one for each of
+the two updates; sigmoids, random draws and padding to whole registers are not. The peak is measured by fma_peak.c,
+compiled now with $CC or cc, just before the kernels it stands beside. SSE2 and plain C have no fused multiply-add
+and cannot come beyond half of their width's peak.
 """
 
 from __future__ import annotations
@@ -13,139 +14,170 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import shutil
+import shlex
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 from typing import Any
 
-from _common import hardware, run_child, spread, versions
+from _common import hardware, heading, run_child, spread, table, versions, write_json
 
-from fastsgns.config import simd_variants
-from fastsgns.sampling import SHARING
-
-FLOP_PER_DOT_PRODUCT_AND_DIM = 6
+MODES = ("group", "window", "pair")
+WIDTHS = {"avx512": "512", "avx2": "256", "sse2": "128", "neon": "128"}  # bits of a register
+FLOP_PER_DIMENSION = 6  # of a dot product, the two updates that follow it included
 SENTENCE_WORDS = 20
-L2 = Path("/sys/devices/system/cpu/cpu0/cache/index2/size")
-
-
-def cache_kib() -> int:
-    """The size of a core's second-level cache; 1 MiB where the system does not tell."""
-    try:
-        return int(L2.read_text(encoding="ascii").strip().removesuffix("K"))
-    except (OSError, ValueError):
-        return 1024
 
 
 def train_once(job: dict[str, Any]) -> dict[str, Any]:
-    """One training on uniform ids, in this process. Half of the cache is left to everything but the matrices."""
+    """One training by one variant, in this process: an epoch to find out how long it takes, then as many as fit."""
+    os.environ["FASTSGNS_SIMD"] = job["simd"]  # read at import
     import numpy as np
 
-    import fastsgns
+    from fastsgns import Word2Vec
 
-    row_bytes = -(-job["dim"] // 16) * 64
-    vocab_size = max(job["cache_kib"] * 1024 // 2 // (2 * row_bytes), 64)
-    ids = np.random.default_rng(1).integers(0, vocab_size, (job["words"] // SENTENCE_WORDS, SENTENCE_WORDS), np.int32)
-    model = fastsgns.Word2Vec(
-        list(ids), vector_size=job["dim"], negative_sharing=job["mode"], epochs=1, workers=1, sample=0, min_count=1
-    )
-    flop = model.report["dot_products"] * job["dim"] * FLOP_PER_DOT_PRODUCT_AND_DIM
+    ids = np.random.default_rng(job["seed"]).integers(job["vocabulary"], size=(job["sentences"], SENTENCE_WORDS))
+    model = Word2Vec(
+        vector_size=job["dim"], negative_sharing=job["mode"], negative=job["negative"], window=job["window"],
+        seed=job["seed"], sample=0, min_count=1, workers=1,
+    )  # fmt: skip
+    model.build_vocab(ids)
+    model.train(ids, epochs=1)
+    model.train(ids, epochs=max(1, round(job["seconds"] / model.report["train_seconds"])))
+    report = model.report
+    flop = report["dot_products"] * job["dim"] * FLOP_PER_DIMENSION
     return {
-        "vocab_size": vocab_size,
-        "words_per_second": model.report["words_per_second"],
-        "gflops": flop / model.report["train_seconds"] / 1e9,
+        "gflops": flop / report["train_seconds"] / 1e9,
+        "dot_products_per_pair": report["dot_products"] / report["pairs"],
+        **{key: report[key] for key in ("simd", "pairs", "dot_products", "train_seconds", "words_per_second")},
     }
 
 
-def build_peak(folder: Path) -> Path | None:
-    """The compiled fma_peak.c; None, said so, where there is no compiler for it."""
-    compiler = shutil.which(os.environ.get("CC", "cc"))
-    program = folder / "fma_peak"
-    source = Path(__file__).with_name("fma_peak.c")
-    if compiler is None:
-        print("note: no C compiler (set CC): no peak, no share")
+def compile_peak(folder: Path) -> Path | None:
+    """The program that measures the peak, or None if it cannot be compiled here."""
+    source, program = Path(__file__).resolve().parent / "fma_peak.c", folder / "fma_peak"
+    compiler = shlex.split(os.environ.get("CC") or "cc")
+    try:
+        done = subprocess.run([*compiler, "-O2", source, "-o", program], capture_output=True, encoding="utf-8")
+    except OSError as error:
+        print(f"note: no C compiler, no share of the peak: {error}")
         return None
-    built = subprocess.run([compiler, "-O2", str(source), "-o", str(program)], capture_output=True, encoding="utf-8")
-    if built.returncode:
-        print(f"note: {compiler} cannot compile {source.name}: no peak, no share\n{built.stderr}")
+    if done.returncode:
+        print(f"note: fma_peak.c does not compile, no share of the peak:\n{done.stderr.strip()}")
         return None
     return program
 
 
-def measure_peak(program: Path | None) -> float | None:
-    """GFLOP/s of one core, for the widest registers that it has."""
+def measure_peak(program: Path | None, seconds: float) -> dict[str, float]:
+    """GFLOP/s by register width."""
     if program is None:
-        return None
-    found = json.loads(subprocess.run([str(program)], capture_output=True, encoding="utf-8", check=True).stdout)
-    return max(found.values(), default=None)
+        return {}
+    answer = subprocess.run([program, str(seconds)], capture_output=True, encoding="utf-8", check=True)
+    return dict(json.loads(answer.stdout))
+
+
+def cached_words(cache_kib: int, dim: int) -> int:
+    """How many words' rows, of both matrices, fill half of the cache; they are padded to 64 bytes."""
+    return max(50, cache_kib * 1024 // 2 // (2 * -(-dim // 16) * 64))
+
+
+def second_level_kib() -> int:
+    try:
+        size = Path("/sys/devices/system/cpu/cpu0/cache/index2/size").read_text(encoding="ascii").strip()
+        return int(size[:-1]) * {"K": 1, "M": 1024}[size[-1]]
+    except (OSError, KeyError, ValueError, IndexError):
+        return 1024
 
 
 def measure(args: argparse.Namespace, program: Path | None) -> list[dict[str, Any]]:
-    """All combinations in turn, `repeats` times, so that no drift of the machine favours one."""
-    results = [
-        {"simd": simd, "mode": mode, "dim": dim, "runs": []}
-        for dim in args.dims for mode in args.modes for simd in args.simd
-    ]  # fmt: skip
-    for _ in range(args.repeats):
-        for result in results:
-            job = {"mode": result["mode"], "dim": result["dim"], "words": args.words, "cache_kib": args.cache_kib}
-            peak = measure_peak(program)
-            command = [str(Path(__file__).resolve()), "--child", json.dumps(job)]
-            run = run_child(command, FASTSGNS_SIMD=result["simd"])
-            if "error" in run:
-                raise SystemExit(f"{result['simd']} {result['mode']}: {run['error']}")
-            result["runs"].append({**run, "peak_gflops": peak, "share": peak and run["gflops"] / peak})
-    return results
+    """Every run. Peak and variants follow on each other for each mode and dimension: a slow minute hits them all."""
+    runs = []
+    for repeat in range(args.repeats):
+        for dim in args.dims:
+            for mode in args.modes:
+                peak = measure_peak(program, args.peak_seconds)
+                for i in range(len(args.variants)):
+                    job = {
+                        "simd": args.variants[(i + repeat) % len(args.variants)],
+                        "mode": mode,
+                        "dim": dim,
+                        "vocabulary": cached_words(args.cache_kib, dim),
+                        "sentences": max(1, args.words // SENTENCE_WORDS),
+                        "seconds": args.seconds,
+                        "negative": args.negative,
+                        "window": args.window,
+                        "seed": 1 + repeat,
+                    }
+                    run = run_child([str(Path(__file__).resolve()), "--child", json.dumps(job)])
+                    runs.append({**job, "peak_gflops": peak, **run})
+                    if "error" in run:
+                        print(f"{job['simd']} {mode} {dim}: FAILED\n{run['error']}", file=sys.stderr)
+    return runs
 
 
-def print_table(results: list[dict[str, Any]]) -> None:
-    print("\n| dim | mode | variant | words | thousand words/s | GFLOP/s | peak GFLOP/s | share of peak, % |")
-    print("|---|---|---|---|---|---|---|---|")
-    for result in results:
-        runs = result["runs"]
-        cells = [
-            result["dim"],
-            result["mode"],
-            result["simd"],
-            runs[0]["vocab_size"],
-            spread([run["words_per_second"] / 1e3 for run in runs], 0),
-            spread([run["gflops"] for run in runs]),
-            spread([run["peak_gflops"] for run in runs if run["peak_gflops"]]),
-            spread([100 * run["share"] for run in runs if run["share"]]),
-        ]
-        print(f"| {' | '.join(map(str, cells))} |")
+def print_table(runs: list[dict[str, Any]], args: argparse.Namespace) -> None:
+    rows = []
+    for simd in args.variants:
+        for mode in args.modes:
+            for dim in args.dims:
+                found = [
+                    run
+                    for run in runs
+                    if (run["simd"], run["mode"], run["dim"]) == (simd, mode, dim) and "error" not in run
+                ]
+                shares = [100 * run["gflops"] / max(p.values()) for run in found if (p := run["peak_gflops"])]
+                width = WIDTHS.get(simd, "")
+                own = [100 * run["gflops"] / p[width] for run in found if width in (p := run["peak_gflops"])]
+                rows.append([
+                    simd, mode, dim,
+                    spread([run["gflops"] for run in found]),
+                    spread(shares),
+                    spread(own),
+                    spread([run["dot_products_per_pair"] for run in found], 2),
+                    spread([run["words_per_second"] / 1e3 for run in found], 0),
+                ])  # fmt: skip
+    columns = ["variant", "sharing", "dim", "GFLOP/s", "% of peak", "% of own width's peak", "dot products a pair"]
+    print(table([*columns, "thousand words/s"], rows))
 
 
 def parse() -> argparse.Namespace:
+    from fastsgns.config import simd_variants
+
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--simd", nargs="+", default=simd_variants(), choices=simd_variants(), help="all")
-    parser.add_argument("--modes", nargs="+", default=SHARING[::-1], choices=SHARING)
+    available = simd_variants()
+    parser.add_argument("--variants", nargs="+", default=available, choices=available)
+    parser.add_argument("--modes", nargs="+", default=list(MODES), choices=MODES)
     parser.add_argument("--dims", type=int, nargs="+", default=[100, 300], metavar="N")
-    parser.add_argument("--words", type=int, default=1_000_000, metavar="N", help="of the corpus that is made up")
-    parser.add_argument("--cache-kib", type=int, default=cache_kib(), metavar="N", help="the matrices fill half of it")
+    parser.add_argument("--cache-kib", type=int, default=second_level_kib(), metavar="N", help="by default the L2's")
+    parser.add_argument("--words", type=int, default=2**20, metavar="N", help="an epoch; default %(default)s")
+    parser.add_argument("--seconds", type=float, default=0.5, help="a training; default %(default)s")
+    parser.add_argument("--peak-seconds", type=float, default=0.1, metavar="SECONDS", help="for each register width")
+    parser.add_argument("--negative", type=int, default=5, metavar="N")
+    parser.add_argument("--window", type=int, default=5, metavar="N")
     parser.add_argument("--repeats", type=int, default=3, metavar="N")
     parser.add_argument("--json", type=Path, metavar="OUT", help="every run, with machine and versions")
-    parser.add_argument("--child", help=argparse.SUPPRESS)
     return parser.parse_args()
 
 
 def main() -> int:
-    args = parse()
-    if args.child:
-        print(json.dumps(train_once(json.loads(args.child))))
+    if sys.argv[1:2] == ["--child"]:
+        print(json.dumps(train_once(json.loads(sys.argv[2]))))
         return 0
+    args = parse()
     machine, found = hardware(), versions("fastsgns", "numpy")
-    print(f"{machine['cpu']}, {machine['cores']} cores, load {machine['load_at_start']}, {machine['system']}")
-    print(", ".join(f"{name} {number or 'not installed'}" for name, number in found.items()))
-    print(f"{args.words:,} words, sentences of {SENTENCE_WORDS}, cache {args.cache_kib} KiB, window 5, negative 5")
-    with tempfile.TemporaryDirectory() as name:
-        results = measure(args, build_peak(Path(name)))
-    print_table(results)
-    if args.json:
-        document = {"hardware": machine, "versions": found, "results": results}
-        args.json.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
-    return 0
+    print(heading(machine, found))
+    print(f"variants {', '.join(args.variants)}; window {args.window}, negative {args.negative}, one thread")
+    sizes = ", ".join(f"{cached_words(args.cache_kib, dim):,} words of {dim} dimensions" for dim in args.dims)
+    print(f"in half of {args.cache_kib:,} KiB of cache: {sizes}; median [least-most] of {args.repeats}", flush=True)
+    with tempfile.TemporaryDirectory() as folder:
+        runs = measure(args, compile_peak(Path(folder)))
+    peaks = [run["peak_gflops"] for run in runs]
+    for width in peaks[0]:
+        print(f"peak of one core, {width}-bit FMA: {spread([peak[width] for peak in peaks])} GFLOP/s")
+    print_table(runs, args)
+    settings = {key: value for key, value in vars(args).items() if key != "json"}
+    write_json(args.json, {"hardware": machine, "versions": found, "settings": settings, "runs": runs})
+    return 1 if any("error" in run for run in runs) else 0
 
 
 if __name__ == "__main__":

@@ -28,7 +28,7 @@ UNIT_WORDS = 4096
 # Unless all are asked for, the loss is taken on a sample of the blocks, thinner the longer the corpus: every 64th block
 # costs a hundredth of the speed, every 16th a twentieth, all of them a quarter.
 LOSS_INTERVAL = 64
-LOSS_INTERVAL_WORDS = 2**16
+LOSS_INTERVAL_WORDS = 2**14
 POLL_SECONDS = 0.05
 CHECKED_ROWS = 65536
 
