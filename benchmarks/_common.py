@@ -1,21 +1,23 @@
-"""What benchmarks share: the machine in words, versions, text to work on, children to run, medians with spread."""
+"""What benchmarks share: the machine in words, versions, text to work on, processes to run in turn."""
 
 from __future__ import annotations
 
+import argparse
 import bz2
 import gzip
 import json
 import lzma
 import os
 import platform
-import statistics
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
+
+Name = TypeVar("Name")
 
 OPENERS: dict[str, Any] = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
 BLOCK = 1 << 20
@@ -85,14 +87,44 @@ def first_words(text: bytes, count: int) -> bytes:
     return text
 
 
-def run_child(arguments: Sequence[str]) -> dict[str, Any]:
+def count_words(text: Path) -> int:
+    """By white space, whatever becomes of them: the measure of speed that all programs have in common."""
+    count = 0
+    with text.open("rb") as file:
+        rest = b""
+        while block := file.read(BLOCK):
+            words = (rest + block).split()
+            rest = words.pop() if words and not block[-1:].isspace() else b""
+            count += len(words)
+    return count + bool(rest)
+
+
+def positive(text: str) -> int:
+    """A whole number of 1 or more, for argparse."""
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{text} must be at least 1")
+    return number
+
+
+def run_child(arguments: Sequence[str], **environment: str) -> dict[str, Any]:
     """Run Python in a fresh process, away from this folder: the JSON it prints, or {"error": ...} if it fails."""
     with tempfile.TemporaryDirectory() as folder:
-        child = subprocess.run([sys.executable, *arguments], cwd=folder, capture_output=True, encoding="utf-8")
+        child = subprocess.run(
+            [sys.executable, *arguments],
+            cwd=folder, env={**os.environ, **environment}, capture_output=True, encoding="utf-8",
+        )  # fmt: skip
     if child.returncode:
         return {"error": child.stderr.strip()[-2000:] or f"exit status {child.returncode}"}
     result: dict[str, Any] = json.loads(child.stdout[child.stdout.index("{") :])
     return result
+
+
+def in_turn(names: Sequence[Name], repeats: int) -> Iterator[tuple[int, Name]]:
+    """Each name once a repeat, after the repeat's number; the order turns too: no drift of the machine favours one."""
+    for repeat in range(repeats):
+        for i in range(len(names)):
+            yield repeat, names[(i + repeat) % len(names)]
 
 
 def peak_bytes() -> int | None:
@@ -109,28 +141,6 @@ def peak_bytes() -> int | None:
         return None
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else peak * 1024
-
-
-def spread(values: Sequence[float], digits: int = 1) -> str:
-    """Median, and least and most in brackets; a dash for nothing."""
-    if not values:
-        return "-"
-    middle = f"{statistics.median(values):.{digits}f}"
-    return middle if len(values) == 1 else f"{middle} [{min(values):.{digits}f}-{max(values):.{digits}f}]"
-
-
-def heading(machine: dict[str, Any], found: dict[str, str | None]) -> str:
-    """What `hardware` and `versions` tell, in two lines."""
-    memory = f"{machine['memory_bytes'] / 2**30:.0f} GiB" if machine["memory_bytes"] else "?"
-    load = "?" if machine["load_at_start"] is None else f"{machine['load_at_start']:.2f}"
-    first = f"{machine['cpu']}, {machine['cores']} cores, {memory}, load {load}, {machine['system']}"
-    return first + "\n" + ", ".join(f"{name} {number or 'not installed'}" for name, number in found.items())
-
-
-def table(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
-    """In Markdown, an empty line before and after."""
-    lines = [columns, ["---"] * len(columns), *rows]
-    return "\n" + "\n".join(f"| {' | '.join(map(str, line))} |" for line in lines) + "\n"
 
 
 def zipf_ids(words: int, vocabulary: int, seed: int, topics: int = 1) -> Any:
@@ -154,9 +164,3 @@ def zipf_ids(words: int, vocabulary: int, seed: int, topics: int = 1) -> Any:
     if ids.size >= vocabulary:
         ids.reshape(-1)[:: ids.size // vocabulary][:vocabulary] = rng.permutation(vocabulary)
     return ids
-
-
-def write_json(path: Path | None, document: dict[str, Any]) -> None:
-    """Every run, for those who want to reckon themselves; nothing without a path."""
-    if path:
-        path.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")

@@ -21,7 +21,8 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from _common import hardware, heading, run_child, spread, table, versions, write_json
+from _common import hardware, run_child, versions
+from _results import EVERY_RUN, heading, spread, table, write_json
 
 MODES = ("group", "window", "pair")
 WIDTHS = {"avx512": "512", "avx2": "256", "sse2": "128", "neon": "128"}  # bits of a register
@@ -155,7 +156,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--negative", type=int, default=5, metavar="N")
     parser.add_argument("--window", type=int, default=5, metavar="N")
     parser.add_argument("--repeats", type=int, default=3, metavar="N")
-    parser.add_argument("--json", type=Path, metavar="OUT", help="every run, with machine and versions")
+    parser.add_argument("--json", type=Path, metavar="OUT", help=EVERY_RUN)
     return parser.parse_args()
 
 

@@ -23,7 +23,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from _common import hardware, heading, plain_text, run_child, spread, table, versions, write_json, zipf_ids
+from _common import hardware, plain_text, run_child, versions, zipf_ids
+from _results import EVERY_RUN, heading, spread, table, write_json
 
 SYLLABLES = [first + second for first in "bdfgklmnprstvz" for second in "aeiou"]
 VOCABULARY = 200_000  # of made-up text
@@ -141,7 +142,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--ids", type=int, default=10_000_000, metavar="N", help="in arrays; default %(default)s")
     parser.add_argument("--min-count", type=int, default=5, metavar="N")
     parser.add_argument("--repeats", type=int, default=3, metavar="N")
-    parser.add_argument("--json", type=Path, metavar="OUT", help="every run, with machine and versions")
+    parser.add_argument("--json", type=Path, metavar="OUT", help=EVERY_RUN)
     args = parser.parse_args()
     args.threads = sorted(set(args.threads))
     if args.corpus is not None and not args.corpus.is_file():

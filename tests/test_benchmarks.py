@@ -20,20 +20,6 @@ def run(script, *arguments, cwd):
     return child.stdout
 
 
-def test_compare(tmp_path):
-    corpus = tmp_path / "corpus.txt"
-    corpus.write_text("red green blue\none two three\n" * 500, encoding="utf-8")
-    found = tmp_path / "found.json"
-    printed = run(
-        "compare.py", str(corpus), "--gensim", "--modes", "group", "pair", "--dims", "16", "--epochs", "1",
-        "--threads", "1", "--repeats", "2", "--sample", "0", "--json", str(found), cwd=tmp_path,
-    )  # fmt: skip
-    assert "| fastsgns group |" in printed and "| fastsgns pair |" in printed
-    runs = json.loads(found.read_text(encoding="utf-8"))["results"][0]["runs"]
-    assert [run["corpus_words"] for run in runs["fastsgns pair"]] == [3000, 3000]
-    assert runs["fastsgns pair"][0]["loss"] != runs["fastsgns pair"][1]["loss"]  # of other seeds
-
-
 def test_kernel(tmp_path):
     found = tmp_path / "found.json"
     printed = run(
