@@ -23,6 +23,7 @@ OPENERS: dict[str, Any] = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
 BLOCK = 1 << 20
 SENTENCE_WORDS = 20  # of made-up text
 SENTENCES_A_DRAW = 50_000
+ZIPF_SHIFT = 2.7
 
 
 def hardware() -> dict[str, Any]:
@@ -127,6 +128,18 @@ def in_turn(names: Sequence[Name], repeats: int) -> Iterator[tuple[int, Name]]:
             yield repeat, names[(i + repeat) % len(names)]
 
 
+def matrix_bytes(vocabulary: int, dim: int) -> int:
+    """Of input and output vectors together, in fastsgns: rows are padded to 64 bytes."""
+    return 2 * vocabulary * -(-dim // 16) * 64
+
+
+def check_memory(parser: argparse.ArgumentParser, vocabulary: int, dim: int) -> None:
+    """Whether the matrices have room, before the work."""
+    size, memory = matrix_bytes(vocabulary, dim), hardware()["memory_bytes"]
+    if memory and size > memory:
+        parser.error(f"--vocabulary {vocabulary} of {dim} dimensions: {size / 1e9:,.0f} GB of matrices do not fit here")
+
+
 def peak_bytes() -> int | None:
     """The most memory this process has held since it began to run its program."""
     try:
@@ -152,7 +165,7 @@ def zipf_ids(words: int, vocabulary: int, seed: int, topics: int = 1) -> Any:
     import numpy as np  # not every benchmark needs it
 
     rng = np.random.default_rng(seed)
-    cumulative = np.cumsum(1 / (np.arange(vocabulary) + 2.7))
+    cumulative = np.cumsum(1 / (np.arange(vocabulary) + ZIPF_SHIFT))
     shape = -(-words // SENTENCE_WORDS), SENTENCE_WORDS
     ids = np.empty(shape, np.int32)
     for start in range(0, shape[0], SENTENCES_A_DRAW):

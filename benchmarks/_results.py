@@ -7,7 +7,7 @@ import json
 import shlex
 import statistics
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -25,13 +25,18 @@ def good(runs: Runs) -> Runs:
     return [run for run in runs if "error" not in run]
 
 
+def first_native(every: Iterable[Runs]) -> dict[str, Any]:
+    """The first run of fastsgns that went well, for what is the same in all of them; empty if none did."""
+    return next((run for runs in every for run in good(runs) if "simd" in run), {})
+
+
 def column(runs: Runs, key: str, unit: float = 1.0) -> list[float]:
     return [run[key] / unit for run in good(runs) if run.get(key) is not None]
 
 
 def ratios(slow: Runs, fast: Runs, key: str) -> list[float]:
-    """Run by run, of the same repeat, so that slow minutes of the machine weigh on both."""
-    both = [(a, b) for a, b in zip(slow, fast, strict=True) if "error" not in a and "error" not in b]
+    """Run by run, of the same repeat, so that slow minutes of the machine weigh on both; as far as both have run."""
+    both = [(a, b) for a, b in zip(slow, fast, strict=False) if "error" not in a and "error" not in b]
     return [a[key] / b[key] for a, b in both]
 
 
@@ -61,6 +66,10 @@ def write_json(path: Path | None, document: dict[str, Any]) -> None:
     """Every run, for those who want to reckon themselves; nothing without a path."""
     if path:
         path.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
+
+
+def plural(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'s' * (number != 1)}"
 
 
 def failed(name: str, runs: Runs) -> str:

@@ -5,20 +5,33 @@ from __future__ import annotations
 import statistics
 from pathlib import Path
 
-from _results import Document, Runs, column, failed, failures, good, opening, ratios, spread, table
+from _results import (
+    Document,
+    Runs,
+    column,
+    failed,
+    failures,
+    first_native,
+    good,
+    opening,
+    plural,
+    ratios,
+    spread,
+    table,
+)
 from libraries import SETTINGS
 
 
 def markdown(document: Document) -> str:
     """The whole comparison as a document that needs no other: what ran where, and all tables."""
     settings, base = document["settings"], document["base"]
-    every = [run for result in document["results"] for runs in result["runs"].values() for run in good(runs)]
-    native = next((run for run in every if "simd" in run), {"simd": "unknown", "vocab_size": 0})  # the first mode's
+    native = first_native(runs for result in document["results"] for runs in result["runs"].values())
+    kept = native.get("vocab_size", 0)
     lines = opening(
         document,
         f"fastsgns beside others on {settings['corpus']}",
-        f"{settings['corpus']}: {settings['words']:,} words, {native['vocab_size']:,} distinct and kept by fastsgns",
-        f"kernel variant of fastsgns: {native['simd']}, unless named",
+        f"{settings['corpus']}: {settings['words']:,} words, {kept:,} distinct and kept by fastsgns",
+        f"kernel variant of fastsgns: {native.get('simd', 'unknown')}, unless named",
         ", ".join(f"{key} {settings[key]}" for key in SETTINGS),
     )
     lines.append(
@@ -33,8 +46,7 @@ def markdown(document: Document) -> str:
 
 
 def title(result: Document) -> str:
-    threads = result["threads"]
-    return f"{result['vector_size']} dimensions, {threads} thread{'s' * (threads != 1)}"
+    return f"{plural(result['vector_size'], 'dimension')}, {plural(result['threads'], 'thread')}"
 
 
 def results_table(runs: dict[str, Runs]) -> str:

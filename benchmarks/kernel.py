@@ -21,31 +21,26 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from _common import hardware, run_child, versions
+from _common import hardware, matrix_bytes, run_child, versions
 from _results import EVERY_RUN, heading, spread, table, write_json
+from libraries import MODES, train_on_ids
 
-MODES = ("group", "window", "pair")
 WIDTHS = {"avx512": "512", "avx2": "256", "sse2": "128", "neon": "128"}  # bits of a register
 FLOP_PER_DIMENSION = 6  # of a dot product, the two updates that follow it included
 SENTENCE_WORDS = 20
 
 
 def train_once(job: dict[str, Any]) -> dict[str, Any]:
-    """One training by one variant, in this process: an epoch to find out how long it takes, then as many as fit."""
+    """One training by one variant, in this process."""
     os.environ["FASTSGNS_SIMD"] = job["simd"]  # read at import
     import numpy as np
 
-    from fastsgns import Word2Vec
-
     ids = np.random.default_rng(job["seed"]).integers(job["vocabulary"], size=(job["sentences"], SENTENCE_WORDS))
-    model = Word2Vec(
+    report = train_on_ids(
+        ids, job["seconds"],
         vector_size=job["dim"], negative_sharing=job["mode"], negative=job["negative"], window=job["window"],
-        seed=job["seed"], sample=0, min_count=1, workers=1,
+        seed=job["seed"],
     )  # fmt: skip
-    model.build_vocab(ids)
-    model.train(ids, epochs=1)
-    model.train(ids, epochs=max(1, round(job["seconds"] / model.report["train_seconds"])))
-    report = model.report
     flop = report["dot_products"] * job["dim"] * FLOP_PER_DIMENSION
     return {
         "gflops": flop / report["train_seconds"] / 1e9,
@@ -78,8 +73,8 @@ def measure_peak(program: Path | None, seconds: float) -> dict[str, float]:
 
 
 def cached_words(cache_kib: int, dim: int) -> int:
-    """How many words' rows, of both matrices, fill half of the cache; they are padded to 64 bytes."""
-    return max(50, cache_kib * 1024 // 2 // (2 * -(-dim // 16) * 64))
+    """How many words' rows, of both matrices, fill half of the cache."""
+    return max(50, cache_kib * 1024 // 2 // matrix_bytes(1, dim))
 
 
 def second_level_kib() -> int:

@@ -1,4 +1,5 @@
-"""fastsgns and gensim: one training by either, in a process of its own, timed from outside in the same way.
+"""fastsgns and gensim: one training by either, in a process of its own, timed from outside in the same way; and
+fastsgns alone on ids.
 
 Training seconds are those of `train` after `build_vocab`; the whole job is reading, counting, training and, where an
 output is named, saving as word2vec binary. Importing counts neither as time nor, in `imported_rss_bytes`, as memory.
@@ -10,6 +11,7 @@ import argparse
 import json
 import sys
 import time
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +22,10 @@ MODES = ("group", "window", "pair")
 GENSIM = ("gensim corpus_file", "gensim iterable")
 
 
-def add_settings(parser: argparse.ArgumentParser, **defaults: Any) -> None:
+def add_settings(parser: argparse.ArgumentParser, names: Iterable[str] = SETTINGS) -> None:
     """An option for each setting that both libraries know."""
-    for name, default in {**SETTINGS, **defaults}.items():
+    for name in names:
+        default = SETTINGS[name]
         parser.add_argument(f"--{name.replace('_', '-')}", type=type(default), default=default, metavar="X")
 
 
@@ -74,12 +77,27 @@ def train_here(job: dict[str, Any]) -> dict[str, Any]:
         "train_seconds": trained - scanned,
         "save_seconds": saved - trained,
         "total_seconds": saved - start,
+        "corpus_words": model.corpus_total_words,
         "vocab_size": len(model.wv),
         "matrix_bytes": sum(len(rows) * rows.strides[0] for rows in (model.wv.vectors, model.syn1neg)),
         "imported_rss_bytes": imported,
         "peak_rss_bytes": peak_bytes(),
         **({} if by_gensim else {key: model.report[key] for key in ("simd", "loss", "kept_words", "pairs")}),
     }
+
+
+def train_on_ids(ids: Any, seconds: float, **parameters: Any) -> dict[str, Any]:
+    """fastsgns' report of training on arrays of ids for about that long, in this process, with one thread.
+
+    An epoch before tells how many fill the time, and has touched all memory.
+    """
+    from fastsgns import Word2Vec
+
+    model = Word2Vec(sample=0, min_count=1, workers=1, **parameters)
+    model.build_vocab(ids)
+    model.train(ids, epochs=1)
+    model.train(ids, epochs=max(1, round(seconds / model.report["train_seconds"])))
+    return model.report
 
 
 if __name__ == "__main__":

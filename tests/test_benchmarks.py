@@ -7,17 +7,24 @@ from pathlib import Path
 
 import pytest
 
-BENCHMARKS = Path(__file__).parent.parent / "benchmarks"
+BENCHMARKS = Path(__file__).resolve().parent.parent / "benchmarks"
+if not BENCHMARKS.is_dir():
+    pytest.skip("the tests are here without the benchmarks", allow_module_level=True)
 
-pytestmark = pytest.mark.skipif(not BENCHMARKS.is_dir(), reason="the tests are here without the benchmarks")
+
+def start(script, *arguments, cwd):
+    command = [sys.executable, str(BENCHMARKS / script), *map(str, arguments)]
+    return subprocess.run(command, cwd=cwd, capture_output=True, encoding="utf-8")
 
 
 def run(script, *arguments, cwd):
-    child = subprocess.run(
-        [sys.executable, str(BENCHMARKS / script), *arguments], cwd=cwd, capture_output=True, encoding="utf-8"
-    )
+    child = start(script, *arguments, cwd=cwd)
     assert child.returncode == 0, child.stderr
     return child.stdout
+
+
+def results(path):
+    return json.loads(path.read_text(encoding="utf-8"))["results"]
 
 
 def test_kernel(tmp_path):
@@ -42,6 +49,66 @@ def test_scan(tmp_path):
     )  # fmt: skip
     for source in ("text", "text.gz", "text.xz", "token lists", "ids, arrays"):
         assert f"| {source} | 1 |" in printed
-    tokens = {result["kind"]: result["runs"][0]["tokens"] for result in json.loads(found.read_text("utf-8"))["results"]}
+    tokens = {result["kind"]: result["runs"][0]["tokens"] for result in results(found)}
     assert tokens["text"] == tokens["text.gz"] == tokens["text.xz"] > tokens["token lists"] > 0
     assert tokens["ids, arrays"] == 2000
+
+
+def test_scaling_over_threads(tmp_path):
+    printed = run(
+        "scaling.py", "threads", "--threads", "1", "2", "--modes", "group", "pair", "--dims", "8", "16",
+        "--repeats", "2", "--vocabulary", "200", "--words", "30_000", "--json", "o.json", "--markdown", "o.md",
+        cwd=tmp_path,
+    )  # fmt: skip
+    assert printed == (tmp_path / "o.md").read_text(encoding="utf-8")
+    for part in ("## 8 dimensions", "## 16 dimensions", "speed-up over 1 thread", "efficiency", "| loss |", "variant"):
+        assert part in printed
+    rows = [line.split(" | ") for line in printed.splitlines() if line.startswith("| fastsgns")]
+    assert [row[:2] for row in rows] == 2 * [[f"| fastsgns {mode}", n] for mode in ("group", "pair") for n in "12"]
+    assert [row[4] for row in rows if row[1] == "1"] == 4 * ["100 [100-100]"]
+    for case in results(tmp_path / "o.json"):
+        assert [run["seed"] for run in case["runs"]] == [1, 2]
+        for run_ in case["runs"]:
+            assert (run_["corpus_words"], run_["vocab_size"]) == (30_000, 200)
+            assert 1 < run_["last_loss"] < 5
+
+
+def test_scaling_over_vocabulary_tells_memory_beside_what_is_allowed(tmp_path):
+    pytest.importorskip("gensim")
+    printed = run(
+        "scaling.py", "vocabulary", "--vocabulary", "100", "3000", "--words", "9000", "--threads", "1", "--dims", "24",
+        "--repeats", "1", "--gensim", "--json", "o.json", cwd=tmp_path,
+    )  # fmt: skip
+    assert "training, times fastsgns group" in printed and "| gensim corpus_file | 3,000 |" in printed
+    runs = {
+        (case["contender"].split()[0], case["vocabulary"]): case["runs"][0] for case in results(tmp_path / "o.json")
+    }
+    assert [run_["vocab_size"] for run_ in runs.values()] == [100, 3000, 100, 3000]
+    ours = runs["fastsgns", 3000]
+    assert ours["matrix_bytes"] == 2 * 3000 * 32 * 4  # 24 dimensions are kept as 32
+    assert ours["allowed_bytes"] == 4 * 9000 + 200 * 3000 + 64_000_000
+    assert ours["peak_rss_bytes"] > ours["beyond_matrices_bytes"] > ours["beyond_imports_bytes"] > 0
+    assert runs["gensim", 3000]["matrix_bytes"] == 2 * 3000 * 24 * 4
+
+
+def test_scaling_over_words(tmp_path):
+    printed = run(
+        "scaling.py", "words", "--vocabulary", "50", "--words", "1000", "20_000", "--threads", "1", "--dims", "8",
+        "--repeats", "1", "--json", "o.json", cwd=tmp_path,
+    )  # fmt: skip
+    assert "| fastsgns group | 20,000 |" in printed and "allowed, MB" in printed
+    few, many = (case["runs"][0] for case in results(tmp_path / "o.json"))
+    assert many["pairs"] > 10 * few["pairs"]
+
+
+def test_scaling_refuses_before_the_work(tmp_path):
+    for arguments, message in (
+        (["loss"], "invalid choice"),
+        (["threads", "--vocabulary", 10, 20], "it is threads that is swept"),
+        (["vocabulary", "--vocabulary", 1000, "--words", 999], "too few for --vocabulary 1000"),
+        (["vocabulary", "--vocabulary", 10**12, "--words", 10**12], "do not fit"),
+        (["words", "--words", 0], "at least 1"),
+        (["words", "--json", "none/o.json"], "no such folder"),
+    ):
+        child = start("scaling.py", *arguments, cwd=tmp_path)
+        assert child.returncode == 2 and message in child.stderr
