@@ -5,11 +5,15 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 BENCHMARKS = Path(__file__).resolve().parent.parent / "benchmarks"
 if not BENCHMARKS.is_dir():
     pytest.skip("the tests are here without the benchmarks", allow_module_level=True)
+sys.path.append(str(BENCHMARKS))
+
+import softmax  # noqa: E402
 
 
 def start(script, *arguments, cwd):
@@ -112,3 +116,66 @@ def test_scaling_refuses_before_the_work(tmp_path):
     ):
         child = start("scaling.py", *arguments, cwd=tmp_path)
         assert child.returncode == 2 and message in child.stderr
+
+
+def test_softmax(tmp_path):
+    pytest.importorskip("matplotlib")
+    printed = run(
+        "softmax.py", "--vocabulary", "30_000", "300", "3000", "--dim", "16", "--modes", "pair", "--seconds", "0.02",
+        "--repeats", "1", "--json", "o.json", "--plot", "o.png", cwd=tmp_path,
+    )  # fmt: skip
+    assert "| 300 |" in printed and "| 30,000 |" in printed and "| slope, log-log |" in printed
+    assert (tmp_path / "o.png").read_bytes().startswith(b"\x89PNG")
+    document = json.loads((tmp_path / "o.json").read_text(encoding="utf-8"))
+    found = softmax.curves(document)
+    assert list(found) == [softmax.SOFTMAX, softmax.NEGATIVE, "fastsgns pair"]
+    assert all(list(curve) == [300, 3000, 30_000] for curve in found.values())
+    assert softmax.slope(found[softmax.SOFTMAX]) > 0.3 + softmax.slope(found[softmax.NEGATIVE])
+
+
+def test_softmax_refuses_before_the_work(tmp_path):
+    for arguments, message in (
+        (["--vocabulary", 1000], "two sizes"),
+        (["--vocabulary", 1, 10], "nothing to tell apart"),
+        (["--vocabulary", 10, 10**12], "do not fit"),
+        (["--seconds", 0], "must be positive"),
+        (["--plot", "o.txt"], "plots are"),
+    ):
+        child = start("softmax.py", *arguments, cwd=tmp_path)
+        assert child.returncode == 2 and message in child.stderr
+
+
+@pytest.mark.parametrize("kind", [softmax.SOFTMAX, softmax.NEGATIVE])
+def test_both_steps_descend_along_the_gradient(kind, monkeypatch):
+    """Each is the exact gradient of its loss, a row drawn twice counted twice; found by differences of the loss."""
+    monkeypatch.setattr(softmax, "LEARNING_RATE", 0.01)
+    monkeypatch.setattr(softmax, "BLOCK", 3)  # no divisor of the vocabulary
+    rng = np.random.default_rng(1)
+    vectors = rng.normal(size=(2, 7, 4))
+    center, rows = 2, np.array([5, 1, 3, 1])
+
+    def loss(vectors):
+        logits = vectors[1] @ vectors[0][center]
+        if kind == softmax.SOFTMAX:
+            return np.log(np.exp(logits).sum()) - logits[rows[0]]
+        signed = logits[rows] * np.array([1, -1, -1, -1])
+        return np.log1p(np.exp(-signed)).sum()
+
+    gradient = np.zeros_like(vectors)
+    for place in np.ndindex(vectors.shape):
+        ahead, behind = vectors.copy(), vectors.copy()
+        ahead[place] += 1e-5
+        behind[place] -= 1e-5
+        gradient[place] = (loss(ahead) - loss(behind)) / 2e-5
+    after = vectors.copy()
+    if kind == softmax.SOFTMAX:
+        softmax.softmax_step(after[0], after[1], center, rows[0])
+    else:
+        softmax.negative_step(after[0], after[1], center, rows)
+    np.testing.assert_allclose(after, vectors - 0.01 * gradient, atol=1e-9)
+
+
+def test_slopes_are_those_of_powers():
+    curve = {size: [{"seconds_per_pair": 1e-9 * size**0.5}, {"error": "of memory"}] for size in (10, 1000, 10**5)}
+    assert softmax.slope(curve) == pytest.approx(0.5)
+    assert softmax.slope({10: curve[10], 20: [{"error": "of memory"}]}) is None
