@@ -95,21 +95,30 @@ def noise_table(probabilities: NDArray[np.float64]) -> NDArray[Any]:
     structured ndarray, shape (V,)
         Entry i of a uniform draw stays i with probability ``threshold / 2**32``, else becomes ``alias``. The
         distribution it stands for differs from `probabilities` by less than 1e-9 a word.
+
+    Notes
+    -----
+    Scaled to a mean of 1, words are small, below it, or large. Laid end to end, what the small ones lack and what the
+    large ones have beyond 1 are two divisions of the same stretch. A small word's alias is the large one in whose part
+    its own begins. The last one to begin there may end beyond it: so much more than it has beyond 1 the large word
+    gave, and the next large word, its alias, makes up for that.
     """
     n = len(probabilities)
-    scaled = (probabilities * n).tolist()
-    alias = list(range(n))
-    small = [i for i, p in enumerate(scaled) if p < 1.0]
-    large = [i for i, p in enumerate(scaled) if p >= 1.0]
-    while small and large:
-        i, j = small.pop(), large[-1]
-        alias[i] = j
-        scaled[j] -= 1.0 - scaled[i]
-        if scaled[j] < 1.0:
-            small.append(large.pop())
-    for i in small + large:  # 1 but for rounding
-        scaled[i] = 1.0
+    keep = probabilities * n
+    small, large = np.flatnonzero(keep < 1.0), np.flatnonzero(keep >= 1.0)
     table = np.empty(n, NOISE_DTYPE)
-    table["threshold"] = np.minimum(np.round(np.asarray(scaled) * 2.0**32), 2.0**32 - 1).astype(np.uint32)
-    table["alias"] = alias
+    table["alias"] = np.arange(n)
+    if len(small) and len(large):
+        lacks = np.zeros(len(small) + 1)  # small word i's part is from lacks[i] to lacks[i + 1]
+        np.cumsum(1.0 - keep[small], out=lacks[1:])
+        spare = np.cumsum(keep[large] - 1.0)  # where each large word's part ends
+        spare[-1] = np.inf  # the last one serves all that are left, and lacks nothing: true but for rounding
+        table["alias"][small] = large[np.searchsorted(spare, lacks[:-1], side="right")]
+        table["alias"][large[:-1]] = large[1:]
+        served = np.searchsorted(lacks[:-1], spare)  # small words that begin before each end
+        keep[large] = np.clip(1.0 + spare - lacks[served], 0.0, 1.0)
+    else:
+        keep[:] = 1.0  # but for rounding
+    keep *= 2.0**32
+    table["threshold"] = np.minimum(np.round(keep, out=keep), 2.0**32 - 1, out=keep)
     return table

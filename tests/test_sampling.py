@@ -29,6 +29,37 @@ def test_noise_table_is_the_formula(counts, exponent):
     np.testing.assert_allclose(implied_probabilities(noise_table(probabilities)), probabilities, atol=1e-9)
 
 
+MANY = {
+    "Zipf": np.maximum(10_000_000 // np.arange(1, 1_000_001), 1),
+    "Zipf, unsorted": np.random.default_rng(1).permutation(np.maximum(10_000_000 // np.arange(1, 1_000_001), 1)),
+    "random": np.random.default_rng(2).integers(1, 10**6, 300_001),
+    "equal": np.full(1_000_000, 3),
+    "the first dominates": np.r_[10**12, np.ones(300_000, np.int64)],
+    "the last dominates": np.r_[np.ones(300_000, np.int64), 10**12],
+}
+
+
+@pytest.mark.parametrize("exponent", [0.0, 0.75, 1.0, -1.0, 50.0])
+@pytest.mark.parametrize("name", MANY)
+def test_noise_table_of_many_words(name, exponent):
+    probabilities = noise_probabilities(MANY[name], exponent)
+    table = noise_table(probabilities)
+    assert table["alias"].max() < len(table)
+    implied = implied_probabilities(table)
+    np.testing.assert_allclose(implied, probabilities, rtol=0, atol=1e-11 + 2**-32 * probabilities.max())
+    # To four digits also the rare words, down to what 32 bits can tell.
+    np.testing.assert_allclose(implied, probabilities, rtol=1e-4, atol=2**-32 / len(table))
+
+
+def test_noise_table_of_little_beyond_the_mean():
+    for n in (2, 3, 7, 49, 1000):  # rounding puts scaled probabilities on either side of 1
+        for count in (3, 4):
+            probabilities = noise_probabilities(np.r_[np.full(n, 3), count], 0.75)
+            np.testing.assert_allclose(implied_probabilities(noise_table(probabilities)), probabilities, atol=1e-9)
+    table = noise_table(np.array([0.0, 1.0, 0.0]))
+    np.testing.assert_allclose(implied_probabilities(table), [0.0, 1.0, 0.0], atol=1e-9)
+
+
 def test_huge_counts_do_not_overflow():
     probabilities = noise_probabilities(np.array([2**62, 1]), 20.0)
     assert probabilities[0] == pytest.approx(1.0)
