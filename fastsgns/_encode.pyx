@@ -6,7 +6,6 @@ from cpython.exc cimport PyErr_CheckSignals
 from cpython.long cimport PyLong_AsLong, PyLong_AsLongLongAndOverflow
 from cpython.object cimport PyObject
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
-from libc.stdlib cimport free, malloc
 from libc.string cimport memset
 
 import numpy as np
@@ -31,6 +30,11 @@ cdef extern from "chunk.h" nogil:
     void chunk_append_end(chunk *)
     void chunk_translate(chunk *, const int32_t *)
     void chunk_copy(const chunk *, int32_t *, int64_t *, int64_t, int)
+
+cdef extern from "pages.h" nogil:
+    void *pages_reserve(size_t)
+    void pages_release(void *, size_t)
+    void pages_return_freed()
 
 cdef extern from "utf8.h" nogil:
     int ascii_space(uint8_t)
@@ -104,6 +108,12 @@ def find_last_space(const uint8_t[::1] text, int64_t start=0):
     return -1
 
 
+def return_freed_memory():
+    """Gives the system what the allocator keeps of freed memory, where it can be told to."""
+    with nogil:
+        pages_return_freed()
+
+
 cdef class Chunk:
     """An encoded piece of the corpus; see chunk.h."""
     cdef chunk data
@@ -174,7 +184,7 @@ cdef class TextScanner:
 
     def __dealloc__(self):
         scanner_free(&self.state)
-        free(self.memory)
+        self.release()
 
     def __len__(self):
         return self.state.words.size
@@ -182,13 +192,17 @@ cdef class TextScanner:
     def buffer(self, int64_t size):
         """A writable view of `size` bytes, valid until the next call."""
         if size > self.capacity:
-            free(self.memory)
-            self.capacity = -1
-            self.memory = <uint8_t *>malloc(size + SCAN_PADDING)
+            self.release()
+            self.memory = <uint8_t *>pages_reserve(size + SCAN_PADDING)
             if self.memory == NULL:
                 raise MemoryError(f"no {size} bytes to read a piece of text into: it has no white space to part it at")
             self.capacity = size
         return PyMemoryView_FromMemory(<char *>self.memory, size, PyBUF_WRITE)
+
+    cdef void release(self) noexcept:
+        if self.memory != NULL:
+            pages_release(self.memory, self.capacity + SCAN_PADDING)
+        self.memory, self.capacity = NULL, -1
 
     def scan(self, int64_t begin, int64_t end, int64_t base, bint last):
         """Encodes bytes [begin, end) of the buffer.

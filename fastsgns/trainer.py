@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from tqdm.auto import tqdm
 
 from fastsgns import sampling
+from fastsgns._encode import return_freed_memory
 from fastsgns._train import Job, Worker
 from fastsgns.checks import check_choice, check_integer, check_real
 from fastsgns.config import SIMD, available_cores, check_simd
@@ -177,6 +178,7 @@ def train(
         workers = [Worker(job, SIMD) for _ in range(min(options.workers, -(-words // UNIT_WORDS)))]
     except MemoryError as error:
         raise MemoryError(f"{error}: window={options.window} times negative={options.negative} is too large") from None
+    return_freed_memory()  # what words and tables were made with, before the output vectors are first written to
     slope = (options.min_alpha - options.alpha) / (words * options.epochs)
     result = TrainingResult()
     result.seconds = time.perf_counter() - start

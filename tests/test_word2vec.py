@@ -371,3 +371,22 @@ def test_simd_is_chosen_by_the_environment():
     with pytest.MonkeyPatch.context() as patch, pytest.raises(ValueError, match="FASTSGNS_SIMD='mmx'"):
         patch.setattr(config, "SIMD", "mmx")
         Word2Vec()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the peak counts what was there before the program")
+def test_memory_beyond_the_matrices_is_bounded(tmp_path):
+    n_words, n_tokens = 500_000, 2_000_000
+    ids = np.random.default_rng(1).integers(n_words, size=n_tokens)
+    ids[:n_words] = np.arange(n_words)
+    (tmp_path / "text").write_text("\n".join(" ".join(map(str, line)) for line in ids.reshape(-1, 20).tolist()))
+    program = (
+        "from fastsgns import Word2Vec\n"
+        "model = Word2Vec(corpus_file='text', vector_size=16, min_count=1, epochs=1, workers=2)\n"
+        "print(model.report['peak_rss_bytes'] - 2 * model.syn1neg.nbytes, *model.syn1neg.shape)"
+    )
+    child = subprocess.run(
+        [sys.executable, "-c", program], cwd=tmp_path, capture_output=True, encoding="ascii", check=True
+    )
+    beyond, *shape = map(int, child.stdout.split())
+    assert shape == [n_words, 16]
+    assert beyond <= 0.9 * (4 * n_tokens + 200 * n_words + 64_000_000)  # nine tenths: it should not be near

@@ -3,6 +3,16 @@
 #define FASTSGNS_PAGES_H
 
 #include <stdlib.h>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
+
+/* Gives the system what the allocator keeps of freed memory: glibc up to 64 MB at the end of its heap, and all holes. */
+static void pages_return_freed(void) {
+#ifdef __GLIBC__
+    malloc_trim(0);
+#endif
+}
 
 #ifdef _WIN32
 
