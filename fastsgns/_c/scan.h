@@ -138,7 +138,7 @@ static inline int scan_word(scanner *s, chunk *out, const uint8_t *word, size_t 
         int status = scan_flush(s, out);
         if (status < 0) return status;
     }
-    if (length > UINT32_MAX) return WORDMAP_FULL;
+    if (length > WORDMAP_INLINE && length > UINT32_MAX) return WORDMAP_FULL;
     s->n_waiting++;
     wordmap_prepare(&s->words, &s->waiting[s->n_waiting], word, length);
     s->waiting[s->n_waiting].end = 0;

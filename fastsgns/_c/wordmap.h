@@ -11,8 +11,10 @@
 
 #if defined(__GNUC__)
 #define WORDMAP_PREFETCH(address) __builtin_prefetch(address, 1)
+#define WORDMAP_NOINLINE __attribute__((noinline))
 #else
 #define WORDMAP_PREFETCH(address) ((void)(address))
+#define WORDMAP_NOINLINE
 #endif
 
 enum { WORDMAP_INLINE = 16, WORDMAP_NO_MEMORY = -1, WORDMAP_FULL = -2 };
@@ -30,7 +32,7 @@ typedef struct {
     int32_t size;
     int32_t first_capacity;
     int64_t *first; /* by id: where the word was seen first, a number that rises through the corpus */
-    uint8_t *bytes; /* words that do not fit a slot */
+    uint8_t *bytes; /* words that do not fit a slot, from 1 on */
     size_t bytes_used, bytes_capacity;
 } wordmap;
 
@@ -64,6 +66,7 @@ static inline uint64_t wordmap_slot_hash(const wordmap_slot *slot) {
 static int wordmap_init(wordmap *map) {
     memset(map, 0, sizeof *map);
     map->shift = 64 - 12;
+    map->bytes_used = 1;
     map->slots = (wordmap_slot *)pages_reserve_table(sizeof *map->slots << (64 - map->shift));
     return map->slots ? 0 : WORDMAP_NO_MEMORY;
 }
@@ -119,28 +122,31 @@ typedef struct {
 
 /* 16 bytes at `bytes` are readable, whatever the length; 0 < length < 2^32. */
 static inline void wordmap_prepare(const wordmap *map, wordmap_query *query, const uint8_t *bytes, size_t length) {
-    uint64_t keep[2];
+    uint64_t key[2];
+    if (length <= WORDMAP_INLINE) { /* in halves, which stay in registers for the hash */
+        uint64_t keep[2];
+        memcpy(&key[0], bytes, 8);
+        memcpy(&key[1], bytes + 8, 8);
+        memcpy(&keep[0], WORDMAP_MASKS + 16 - length, 8);
+        memcpy(&keep[1], WORDMAP_MASKS + 24 - length, 8);
+        key[0] &= keep[0];
+        key[1] &= keep[1];
+    } else {
+        const uint8_t zero = 0;
+        key[0] = wordmap_hash_long(bytes, length);
+        key[1] = 0;
+        memcpy(&key[0], &zero, 1); /* so that it equals no short word, which would begin with NUL */
+    }
     query->bytes = bytes;
     query->length = (uint32_t)length;
-    if (length <= WORDMAP_INLINE) {
-        memcpy(query->key, bytes, 16);
-        memcpy(keep, WORDMAP_MASKS + 16 - length, 16);
-        query->key[0] &= keep[0];
-        query->key[1] &= keep[1];
-    } else {
-        uint8_t zero = 0;
-        query->key[0] = wordmap_hash_long(bytes, length);
-        query->key[1] = 0;
-        memcpy(query->key, &zero, 1); /* so that it equals no short word, which would begin with NUL */
-    }
-    query->hash = wordmap_mix(query->key[0], query->key[1]);
+    query->key[0] = key[0];
+    query->key[1] = key[1];
+    query->hash = wordmap_mix(key[0], key[1]);
     WORDMAP_PREFETCH(&map->slots[query->hash >> map->shift]);
 }
 
 /* Takes in a word that is not there; NULL and a negative *status if there is no room for it. */
-#if defined(__GNUC__)
-__attribute__((noinline))
-#endif
+WORDMAP_NOINLINE
 static wordmap_slot *wordmap_insert(wordmap *map, const wordmap_query *query, int64_t first, int *status) {
     uint64_t place = query->key[1];
     const uint32_t length = query->length;
@@ -174,8 +180,9 @@ static wordmap_slot *wordmap_insert(wordmap *map, const wordmap_query *query, in
     return slot;
 }
 
-/* The word's slot, made if need be; its count is the caller's. NULL and a negative *status if it finds no room. */
-static inline wordmap_slot *wordmap_find(wordmap *map, const wordmap_query *query, int64_t first, int *status) {
+/* The word's slot, wherever it is, made if need be. */
+WORDMAP_NOINLINE
+static wordmap_slot *wordmap_search(wordmap *map, const wordmap_query *query, int64_t first, int *status) {
     const size_t mask = ((size_t)1 << (64 - map->shift)) - 1;
     for (size_t at = query->hash >> map->shift; map->slots[at].length; at = (at + 1) & mask) {
         wordmap_slot *slot = &map->slots[at];
@@ -187,6 +194,14 @@ static inline wordmap_slot *wordmap_find(wordmap *map, const wordmap_query *quer
         }
     }
     return wordmap_insert(map, query, first, status);
+}
+
+/* The word's slot, made if need be; its count is the caller's. NULL and a negative *status if it finds no room. */
+static inline wordmap_slot *wordmap_find(wordmap *map, const wordmap_query *query, int64_t first, int *status) {
+    wordmap_slot *slot = &map->slots[query->hash >> map->shift];
+    /* Most are short and in the first place. No long one is found here, as there is none at 0, nor an empty slot. */
+    if (((slot->key[0] ^ query->key[0]) | (slot->key[1] ^ query->key[1])) == 0) return slot;
+    return wordmap_search(map, query, first, status);
 }
 
 static inline int64_t wordmap_slots(const wordmap *map) { return (int64_t)1 << (64 - map->shift); }
