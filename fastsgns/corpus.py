@@ -174,7 +174,7 @@ def encode_sentences(
     if progress:
         progress(scanner.tokens, None)
     chunks, counts = scanner.chunks(), scanner.counts()
-    scanned = Scanned(chunks, [0] * len(chunks), [np.arange(len(counts))], counts, scanner.words)
+    scanned = Scanned(chunks, [0] * len(chunks), [np.arange(len(counts))], counts, None, scanner.words)
     return assemble(scanned, rules, vocabulary, 1, arrays_in_memory)
 
 
@@ -184,15 +184,15 @@ def assemble(
     """Choose the vocabulary, and bring all chunks to its ids and into one array, giving back each one's memory."""
     chunks = scanned.chunks
     _, raw_words, sentences = layout(chunks)
-    ids = np.full(len(scanned.counts), -1, np.int32)  # by place
+    ids = np.full(len(scanned.counts), -1, np.int32)  # by common id
     if vocabulary is None:
-        kept = rules.select(scanned.counts)
+        kept = rules.select(scanned.counts, scanned.first)
         vocabulary = Vocabulary(scanned.words(kept), scanned.counts[kept], raw_words, sentences)
         ids[kept] = np.arange(len(kept), dtype=np.int32)
     else:
         index = vocabulary.index
         ids[:] = [index.get(word, -1) for word in scanned.words(np.arange(len(ids)))]
-    ids_by_scanner = [ids[places] for places in scanned.places]
+    ids_by_scanner = [ids[common] for common in scanned.common]
     with ThreadPoolExecutor(workers) as pool:
         list(pool.map(lambda chunk, scanner: chunk.translate(ids_by_scanner[scanner]), chunks, scanned.scanners))
         starts, n_tokens, n_sentences = layout(chunks)

@@ -29,13 +29,14 @@ JOIN_SECONDS = 2.0  # for all threads together
 
 @dataclass
 class Scanned:
-    """A whole corpus in the ids of those who scanned it. A word's place is its number in order of first appearance."""
+    """A whole corpus in the ids of those who scanned it, and what they have found together, by common ids."""
 
     chunks: list[Chunk]  # in the order of the text
     scanners: list[int]  # by chunk: whose ids it holds
-    places: list[NDArray[np.int64]]  # by scanner and id
-    counts: NDArray[np.int64]  # by place
-    words: Callable[[NDArray[np.int64]], list[Any]]  # of the given places
+    common: list[NDArray[Any]]  # by scanner and id of its own: the common id
+    counts: NDArray[np.int64]
+    first: NDArray[np.int64] | None  # numbers that rise in the order of first appearance; None: ids do so themselves
+    words: Callable[[NDArray[np.int64]], list[Any]]  # of the given common ids
 
 
 def scan_files(
@@ -138,21 +139,19 @@ class Scan:
 
 
 def merge(results: dict[int, tuple[int, Chunk]], scanners: list[TextScanner]) -> Scanned:
-    """Bring the words of all scanners together, in the order of first appearance in the text."""
+    """Bring the words of all scanners together: their common ids are those of the first scanner."""
     total = scanners[0]
-    ids: list[NDArray[Any]] = [np.arange(len(total))]
+    common: list[NDArray[Any]] = [np.arange(len(total), dtype=np.int32)]
     for i in range(1, len(scanners)):
-        ids.append(total.merge(scanners[i]))
+        common.append(total.merge(scanners[i]))
         scanners[i] = total  # its table is needed no more
     counts, first = total.counts()
-    order = np.argsort(first)
-    place = np.empty_like(order)
-    place[order] = np.arange(len(order))
     in_order = [results.pop(i) for i in range(len(results))]
     return Scanned(
         chunks=[chunk for _, chunk in in_order],
         scanners=[number for number, _ in in_order],
-        places=[place[known] for known in ids],
-        counts=counts[order],
-        words=lambda places: total.words(order[places]),
+        common=common,
+        counts=counts,
+        first=first,
+        words=total.words,
     )

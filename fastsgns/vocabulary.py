@@ -89,13 +89,15 @@ class VocabularyRules:
             if getattr(self, name) is not None:
                 check_integer(name, getattr(self, name), 2)
 
-    def select(self, counts: NDArray[np.int64]) -> NDArray[np.int64]:
+    def select(self, counts: NDArray[np.int64], first: NDArray[np.int64] | None = None) -> NDArray[np.int64]:
         """The words to keep.
 
         Parameters
         ----------
         counts : ndarray of int64, shape (n,)
-            Occurrences of every word, in order of first appearance.
+            Occurrences of every word.
+        first : ndarray of int64, shape (n,), optional
+            Numbers that rise in the order of first appearance; by default the words are in that order.
 
         Returns
         -------
@@ -113,6 +115,8 @@ class VocabularyRules:
         kept = np.flatnonzero(counts >= threshold)
         if len(kept) < 2:
             raise ValueError(self.complaint(counts, threshold, len(kept)))
+        if first is not None:
+            kept = kept[np.argsort(first[kept])]
         if self.sorted_vocab:
             kept = kept[np.argsort(-counts[kept], kind="stable")]
         return kept

@@ -17,6 +17,12 @@ def test_most_frequent_first_and_ties_as_they_appeared():
     assert select([1, 2], min_count=0) == [1, 0]
 
 
+def test_order_of_first_appearance_may_be_given():
+    counts, first = np.array([3, 9, 1, 3, 9]), np.array([50, 90, 1, 40, 7])
+    assert VocabularyRules(min_count=2).select(counts, first).tolist() == [4, 1, 3, 0]
+    assert VocabularyRules(min_count=1, sorted_vocab=False).select(counts, first).tolist() == [2, 4, 3, 0, 1]
+
+
 @pytest.mark.parametrize("name", ["max_vocab_size", "max_final_vocab"])
 def test_bounds_raise_min_count(name):
     counts = [5, 4, 4, 3, 2, 1]

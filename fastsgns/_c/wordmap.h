@@ -213,10 +213,13 @@ static inline const uint8_t *wordmap_word(const wordmap *map, const wordmap_slot
 
 /* Adds the words and counts of one map to another; ids[i] becomes the id there of word i here. */
 static int wordmap_merge(wordmap *into, const wordmap *from, int32_t *ids) {
-    /* In strides: slots lie in the order of their hash, and would fill the first part of a smaller table to the brim. */
-    const size_t size = (size_t)1 << (64 - from->shift), stride = 64;
+    const size_t size = (size_t)1 << (64 - from->shift);
+    /* Slots lie in the order of their hash, so both tables are gone through in step. One that had to grow meanwhile
+     * would first be filled to the brim in its first part. */
+    while (3 * ((uint64_t)into->size + (uint64_t)from->size) > (uint64_t)2 << (64 - into->shift))
+        if (wordmap_grow(into) < 0) return WORDMAP_NO_MEMORY;
     for (size_t i = 0; i < size; i++) {
-        const wordmap_slot *slot = &from->slots[i % (size / stride) * stride + i / (size / stride)];
+        const wordmap_slot *slot = &from->slots[i];
         wordmap_query query;
         wordmap_slot *target;
         int status;
