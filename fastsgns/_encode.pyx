@@ -10,6 +10,8 @@ from libc.string cimport memset
 
 import numpy as np
 
+cdef object ndarray = np.ndarray
+
 cdef extern from "Python.h":
     enum: PyBUF_WRITE
     object PyMemoryView_FromMemory(char *, Py_ssize_t, int)
@@ -286,6 +288,9 @@ cdef class TokenScanner:
     cdef tally state
     cdef Chunk chunk
     cdef list done
+    cdef object plain_type  # of the last array of integers, as arrays come one like the other, and its traits
+    cdef int plain_size
+    cdef bint plain_signed
     cdef readonly int64_t tokens
     cdef readonly int64_t sentences
 
@@ -318,7 +323,7 @@ cdef class TokenScanner:
         elif type(sentence) is tuple:
             for token in <tuple>sentence:
                 self.append(self.identify(token))
-        elif isinstance(sentence, np.ndarray):
+        elif isinstance(sentence, ndarray):
             self.add_array(sentence)
         elif isinstance(sentence, (str, bytes, bytearray, memoryview)):
             raise ValueError(f"sentence {self.sentences} is the {type(sentence).__name__} {sentence[:40]!r}: "
@@ -433,25 +438,30 @@ cdef class TokenScanner:
 
     cdef int add_array(self, array) except -1:
         cdef Py_buffer view
-        cdef int size
-        cdef bint is_signed
-        if array.ndim != 1:
-            raise ValueError(f"sentence {self.sentences} is an array of shape {array.shape}: a sentence must have one dimension")
-        if array.dtype.kind not in "iu":
-            if array.dtype.kind not in "UO":
-                raise ValueError(f"sentence {self.sentences} is an array of {array.dtype}: tokens must be integers or strings; "
-                                 "give array.astype(np.int64)")
-            return self.add_objects(array.tolist())
-        array = as_plain_integers(array)
-        if array.dtype == object:
-            return self.add_objects(array.tolist())
-        size, is_signed = array.dtype.itemsize, array.dtype.kind == "i"
+        if array.dtype is not self.plain_type:
+            if array.ndim != 1:
+                self.refuse_shape(array)
+            if array.dtype.kind not in "iu":
+                if array.dtype.kind not in "UO":
+                    raise ValueError(f"sentence {self.sentences} is an array of {array.dtype}: tokens must be integers or "
+                                     "strings; give array.astype(np.int64)")
+                return self.add_objects(array.tolist())
+            array = as_plain_integers(array)
+            if array.dtype == object:
+                return self.add_objects(array.tolist())
+            self.plain_type = array.dtype
+            self.plain_size, self.plain_signed = array.dtype.itemsize, array.dtype.kind == "i"
         PyObject_GetBuffer(array, &view, PyBUF_STRIDED_RO)
         try:
-            self.add_integers(<const char *>view.buf, view.shape[0], view.strides[0], size, is_signed)
+            if view.ndim != 1:
+                self.refuse_shape(array)
+            self.add_integers(<const char *>view.buf, view.shape[0], view.strides[0], self.plain_size, self.plain_signed)
         finally:
             PyBuffer_Release(&view)
         return 0
+
+    cdef int refuse_shape(self, array) except -1:
+        raise ValueError(f"sentence {self.sentences} is an array of shape {array.shape}: a sentence must have one dimension")
 
     cdef int add_objects(self, list tokens) except -1:
         for token in tokens:
