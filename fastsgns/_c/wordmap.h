@@ -214,15 +214,19 @@ static inline const uint8_t *wordmap_word(const wordmap *map, const wordmap_slot
 /* Adds the words and counts of one map to another; ids[i] becomes the id there of word i here. */
 static int wordmap_merge(wordmap *into, const wordmap *from, int32_t *ids) {
     const size_t size = (size_t)1 << (64 - from->shift);
-    /* Slots lie in the order of their hash, so both tables are gone through in step. One that had to grow meanwhile
-     * would first be filled to the brim in its first part. */
-    while (3 * ((uint64_t)into->size + (uint64_t)from->size) > (uint64_t)2 << (64 - into->shift))
-        if (wordmap_grow(into) < 0) return WORDMAP_NO_MEMORY;
+    const int32_t size_before = into->size;
+    /* Slots lie in the order of their hash, so both tables are gone through in step. One that grew at the end would be
+     * filled to the brim in its first part before; so it grows as soon as what is new so far tells that it will have to. */
     for (size_t i = 0; i < size; i++) {
         const wordmap_slot *slot = &from->slots[i];
         wordmap_query query;
         wordmap_slot *target;
         int status;
+        if (i % 1024 == 1023) {
+            const double expected = size_before + (double)(into->size - size_before) * (double)size / (double)i;
+            while (3 * expected > 2 * (double)wordmap_slots(into))
+                if (wordmap_grow(into) < 0) return WORDMAP_NO_MEMORY;
+        }
         if (!slot->length) continue;
         wordmap_prepare(into, &query, wordmap_word(from, slot), slot->length);
         target = wordmap_find(into, &query, from->first[slot->id], &status);
