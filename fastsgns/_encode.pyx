@@ -26,9 +26,12 @@ cdef extern from "chunk.h" nogil:
         int32_t *ids
         int64_t length
         int64_t ends
-    int chunk_reserve(chunk *, int64_t)
+    ctypedef struct chunk_store:
+        pass
+    void chunk_store_release(chunk_store *)
+    int chunk_reserve(chunk *, chunk_store *, int64_t)
     void chunk_release(chunk *)
-    void chunk_trim(chunk *)
+    void chunk_trim(chunk *, chunk_store *)
     void chunk_append_end(chunk *)
     void chunk_translate(chunk *, const int32_t *)
     void chunk_copy(const chunk *, int32_t *, int64_t *, int64_t, int)
@@ -120,10 +123,6 @@ cdef class Chunk:
     """An encoded piece of the corpus; see chunk.h."""
     cdef chunk data
 
-    def __cinit__(self, int64_t capacity):
-        if chunk_reserve(&self.data, capacity) < 0:
-            raise MemoryError(f"no {4 * capacity} bytes for a piece of the corpus")
-
     def __dealloc__(self):
         chunk_release(&self.data)
 
@@ -166,6 +165,13 @@ cdef class Chunk:
             chunk_release(&self.data)
 
 
+cdef Chunk new_chunk(chunk_store *store, int64_t capacity):
+    cdef Chunk made = Chunk()
+    if chunk_reserve(&made.data, store, capacity) < 0:
+        raise MemoryError(f"no {4 * capacity} bytes for a piece of the corpus")
+    return made
+
+
 cdef int check(int status) except -1:
     if status == WORDMAP_NO_MEMORY:
         raise MemoryError("no memory for the words of the corpus")
@@ -177,6 +183,7 @@ cdef int check(int status) except -1:
 cdef class TextScanner:
     """One thread's words and counts, and the buffer that it reads text into. Use each from one thread at a time."""
     cdef scanner state
+    cdef chunk_store store
     cdef uint8_t *memory
     cdef int64_t capacity
 
@@ -186,6 +193,7 @@ cdef class TextScanner:
 
     def __dealloc__(self):
         scanner_free(&self.state)
+        chunk_store_release(&self.store)
         self.release()
 
     def __len__(self):
@@ -216,14 +224,14 @@ cdef class TextScanner:
         cdef Chunk out
         if not 0 <= begin <= end <= self.capacity:
             raise ValueError("begin and end must be within the buffer")
-        out = Chunk(end - begin + 3)
+        out = new_chunk(&self.store, end - begin + 3)
         with nogil:
             memset(self.memory + end, c' ', SCAN_PADDING)
             status = scan_text(&self.state, &out.data, self.memory, begin, end, base)
             if status == 0:
                 if last:
                     chunk_append_end(&out.data)
-                chunk_trim(&out.data)
+                chunk_trim(&out.data, &self.store)
         if status == SCAN_BAD_TEXT:
             raise BadText(<int64_t>self.state.bad_at)
         check(status)
@@ -286,6 +294,7 @@ cdef class TokenScanner:
     """Words and counts of sentences that come as Python objects: strings and other hashables by a dict, integers by tally.h."""
     cdef dict objects  # token -> id
     cdef tally state
+    cdef chunk_store store
     cdef Chunk chunk
     cdef list done
     cdef object plain_type  # of the last array of integers, as arrays come one like the other, and its traits
@@ -298,10 +307,11 @@ cdef class TokenScanner:
         self.objects, self.done = {}, []
         if tally_init(&self.state) < 0:
             raise MemoryError("no memory for the words of the corpus")
-        self.chunk = Chunk(CHUNK_IDS)
+        self.chunk = new_chunk(&self.store, CHUNK_IDS)
 
     def __dealloc__(self):
         tally_free(&self.state)
+        chunk_store_release(&self.store)
 
     def add_all(self, sentences, report, int64_t report_interval):
         """Encodes all sentences; calls report(tokens so far) about once in report_interval tokens."""
@@ -350,7 +360,7 @@ cdef class TokenScanner:
 
     cdef int next_chunk(self) except -1:
         self.done.append(self.chunk)
-        self.chunk = Chunk(CHUNK_IDS)
+        self.chunk = new_chunk(&self.store, CHUNK_IDS)
         return 0
 
     cdef inline int append(self, int64_t id) except -1:
@@ -485,6 +495,8 @@ cdef class TokenScanner:
     def chunks(self):
         """All that was encoded, in order; nothing can be added after."""
         done, self.done = self.done + [self.chunk], []
+        chunk_trim(&self.chunk.data, &self.store)
+        chunk_store_release(&self.store)
         self.chunk = None
         return done
 

@@ -2,6 +2,7 @@
 
 import random
 import sys
+from collections import Counter
 
 import numpy as np
 import pytest
@@ -149,6 +150,22 @@ def test_many_words_of_all_lengths_and_a_merge():
     assert (first[: len(set(halves[0]))] < 1 << 40).all() and (first[len(set(halves[0])) :] >= 1 << 40).all()
 
 
+@pytest.mark.parametrize(("here", "there"), [(3, 60_000), (60_000, 3), (20_000, 20_000), (3, 3)])
+def test_merge_of_any_sizes(here, there):
+    scanners, words = [], [[f"w{i}" for i in range(here)], [f"w{i + here // 2}" for i in range(there)]]
+    for i, of_one in enumerate(words):
+        text = " ".join(of_one).encode()
+        scanner = TextScanner("strict")
+        with scanner.buffer(len(text)) as buffer:
+            buffer[:] = text
+        scanner.scan(0, len(text), i << 40, True)
+        scanners.append(scanner)
+    ids = scanners[0].merge(scanners[1])
+    assert scanners[0].words(ids.astype(np.int64)) == words[1]
+    counts = dict(zip(scanners[0].words(np.arange(len(scanners[0]))), scanners[0].counts()[0].tolist(), strict=True))
+    assert counts == Counter(words[0] + words[1])
+
+
 def test_merge_takes_the_earlier_place():
     late, early = TextScanner("strict"), TextScanner("strict")
     for scanner, base in ((late, 1 << 40), (early, 0)):
@@ -172,7 +189,7 @@ def test_wrong_use_is_refused():
         TokenScanner().words(np.array([0]))
     with pytest.raises(KeyError):
         TextScanner("lenient")
-    chunk = Chunk(4)
+    chunk = Chunk()
     with pytest.raises(ValueError, match="skip_first"):
         chunk.move(np.empty(1, np.int32), np.empty(1, np.int64), 0, 1, True)
     assert set(ERRORS) == {"strict", "replace", "ignore"}

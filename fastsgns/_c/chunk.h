@@ -18,18 +18,43 @@ typedef struct {
     int64_t length; /* ends included */
     int64_t ends;
     size_t bytes; /* reserved */
-    int mapped;   /* else on the heap: the system bounds the number of mappings */
+    int mapped;   /* cut from a store; else on the heap, as many small ones would waste their last pages */
 } chunk;
 
-enum { CHUNK_MAPPED_BYTES = 1 << 20 };
+enum { CHUNK_MAPPED_BYTES = 1 << 20, CHUNK_STORE_BYTES = 1 << 26 };
 
-static int chunk_reserve(chunk *c, int64_t capacity) {
+/* Memory that one thread's chunks are cut from, one behind the other, so that huge pages serve them. */
+typedef struct {
+    char *next;
+    size_t left;
+} chunk_store;
+
+static void chunk_store_release(chunk_store *store) {
+    if (store->left) pages_release(store->next, store->left);
+    memset(store, 0, sizeof *store);
+}
+
+/* A chunk with room for so many ids; before the store's next one it must be closed. -1 if there is no memory. */
+static int chunk_reserve(chunk *c, chunk_store *store, int64_t capacity) {
     memset(c, 0, sizeof *c);
-    if ((uint64_t)capacity > SIZE_MAX / sizeof *c->ids) return -1;
+    if ((uint64_t)capacity > SIZE_MAX / 2 / sizeof *c->ids) return -1;
     c->bytes = (size_t)capacity * sizeof *c->ids;
-    c->mapped = c->bytes >= CHUNK_MAPPED_BYTES;
-    c->ids = (int32_t *)(c->mapped ? pages_reserve(c->bytes) : malloc(c->bytes ? c->bytes : 1));
-    return c->ids ? 0 : -1;
+    c->mapped = PAGES_DIVISIBLE && c->bytes >= CHUNK_MAPPED_BYTES;
+    if (!c->mapped) {
+        c->ids = (int32_t *)malloc(c->bytes ? c->bytes : 1);
+        return c->ids ? 0 : -1;
+    }
+    c->bytes = pages_whole(c->bytes);
+    if (store->left < c->bytes) {
+        chunk_store_release(store);
+        store->left = c->bytes < CHUNK_STORE_BYTES ? CHUNK_STORE_BYTES : c->bytes;
+        store->next = (char *)pages_reserve_table(store->left);
+        if (!store->next) return store->left = 0, -1;
+    }
+    c->ids = (int32_t *)store->next;
+    store->next += c->bytes;
+    store->left -= c->bytes;
+    return 0;
 }
 
 static void chunk_release(chunk *c) {
@@ -38,16 +63,23 @@ static void chunk_release(chunk *c) {
     memset(c, 0, sizeof *c);
 }
 
-/* Gives back what the ids do not take. */
-static void chunk_trim(chunk *c) {
+/* Gives back what the ids do not take: to the system, or to the store that the chunk was the last to be cut from. */
+static void chunk_trim(chunk *c, chunk_store *store) {
     size_t used = (size_t)c->length * sizeof *c->ids;
     void *smaller;
-    if (c->mapped) {
-        c->bytes = pages_trim(c->ids, c->bytes, used);
-    } else if ((smaller = realloc(c->ids, used ? used : 1)) != NULL) {
+    if (!c->mapped) {
+        if ((smaller = realloc(c->ids, used ? used : 1)) == NULL) return;
         c->ids = (int32_t *)smaller;
-        c->bytes = used;
+    } else {
+        used = pages_whole(used);
+        if (store) {
+            store->next -= c->bytes - used;
+            store->left += c->bytes - used;
+        } else {
+            pages_release((char *)c->ids + used, c->bytes - used);
+        }
     }
+    c->bytes = used;
 }
 
 static inline void chunk_append_end(chunk *c) {
@@ -75,7 +107,7 @@ static void chunk_translate(chunk *c, const int32_t *ids) {
     }
     c->length = length;
     c->ends = ends;
-    chunk_trim(c);
+    chunk_trim(c, NULL);
 }
 
 /* Appends the words to `tokens` and, from the base on, where sentences end to `offsets`; skip_first: not the end at the very start. */

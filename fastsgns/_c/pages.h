@@ -19,7 +19,9 @@ static void pages_return_freed(void) {
 static void *pages_reserve(size_t bytes) { return calloc(bytes, 1); }
 static void pages_release(void *memory, size_t bytes) { (void)bytes, free(memory); }
 static void *pages_reserve_table(size_t bytes) { return calloc(bytes, 1); }
-static size_t pages_trim(void *memory, size_t bytes, size_t used) { (void)memory, (void)used; return bytes; }
+static size_t pages_whole(size_t bytes) { return bytes; }
+
+enum { PAGES_DIVISIBLE = 0 }; /* whether a part can be released */
 
 #else
 
@@ -42,16 +44,16 @@ static void *pages_reserve_table(size_t bytes) {
 }
 
 static void pages_release(void *memory, size_t bytes) {
-    if (memory) munmap(memory, bytes);
+    if (memory && bytes) munmap(memory, bytes);
 }
 
-/* Gives the part beyond `used` bytes back; the size that is left. */
-static size_t pages_trim(void *memory, size_t bytes, size_t used) {
+/* As many bytes as the pages that they lie on. */
+static size_t pages_whole(size_t bytes) {
     size_t page = (size_t)sysconf(_SC_PAGESIZE);
-    size_t left = used ? (used + page - 1) / page * page : page;
-    if (left < bytes && munmap((char *)memory + left, bytes - left) == 0) return left;
-    return bytes;
+    return (bytes + page - 1) / page * page;
 }
+
+enum { PAGES_DIVISIBLE = 1 };
 
 #endif
 #endif
