@@ -45,7 +45,6 @@ cdef extern from "sgns.h" nogil:
         sgns_block blocks[BLOCKS_AHEAD]
         float *logits
         float *old_inputs
-        float **old_rows
         float *blank_row
         uint32_t *outputs
         uint32_t *marks
@@ -124,7 +123,7 @@ cdef class Job:
             raise ValueError("input_vectors and output_vectors must be zero beyond dim")
         if len(tokens) == 0 or tokens.min() < 0 or tokens.max() >= vocab_size:
             raise ValueError("tokens must be ids of the vocabulary, one at least")
-        if len(offsets) < 2 or offsets[0] != 0 or offsets[len(offsets) - 1] != len(tokens) or np.any(np.diff(offsets) <= 0):
+        if len(offsets) < 2 or offsets[0] != 0 or offsets[len(offsets) - 1] != len(tokens) or np.any(offsets[1:] <= offsets[:-1]):
             raise ValueError("offsets must rise from 0 to len(tokens)")
         if min(window, negative, centers, noise_words, unit_words, loss_interval) < 1:
             raise ValueError("window, negative, centers, noise_words, unit_words and loss_interval must be positive")
@@ -199,7 +198,6 @@ cdef class Worker:
             self.state = <sgns_state *>cut(base, &used, sizeof(sgns_state))
             state.logits = <float *>cut(base, &used, inputs * outputs * sizeof(float))
             state.old_inputs = <float *>cut(base, &used, inputs * job.stride * sizeof(float))
-            state.old_rows = <float **>cut(base, &used, inputs * sizeof(float *))
             state.places = <int32_t *>cut(base, &used, inputs * sizeof(int32_t))
             state.blank_row = <float *>cut(base, &used, job.stride * sizeof(float))
             state.outputs = <uint32_t *>cut(base, &used, outputs * sizeof(uint32_t))

@@ -1,5 +1,5 @@
 /* Runs one epoch of a kernel variant without Python: job on standard input, trained matrices on standard output.
- * test_neon.py builds it for arm64 and runs it under an emulator. Usage: kernel_main VARIANT */
+ * test_emulated.py builds it for processors that this machine is not. Usage: kernel_main VARIANT */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -41,7 +41,6 @@ int main(int argc, char **argv) {
     sgns_state state = {
         .logits = aligned_scratch(inputs * outputs),
         .old_inputs = aligned_scratch(inputs * job.stride),
-        .old_rows = scratch(inputs * sizeof(float *)),
         .places = scratch(inputs * sizeof(int32_t)),
         .blank_row = aligned_scratch(job.stride),
         .outputs = scratch(outputs * sizeof(uint32_t)),
@@ -60,7 +59,7 @@ int main(int argc, char **argv) {
     }
     sigmoid_init();
     for (int v = 0; v < SGNS_VARIANT_COUNT; v++)
-        if (argc == 2 && !strcmp(SGNS_VARIANTS[v].name, argv[1]) && SGNS_VARIANTS[v].supported()) {
+        if (argc == 2 && !strcmp(SGNS_VARIANTS[v].name, argv[1])) {
             SGNS_VARIANTS[v].train(&job, &state);
             fwrite(job.input_vectors, 1, matrix, stdout);
             fwrite(job.output_vectors, 1, matrix, stdout);

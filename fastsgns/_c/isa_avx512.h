@@ -3,7 +3,7 @@
 
 #if defined(__clang__)
 #pragma clang attribute push(__attribute__((target("avx512f,avx2,fma"))), apply_to = function)
-#elif defined(__GNUC__)
+#elif defined(__GNUC__) && !defined(SGNS_EMULATED)
 #pragma GCC push_options
 #pragma GCC target("avx512f,avx2,fma")
 #endif
@@ -18,13 +18,13 @@ SGNS_INLINE void sum4_avx512(__m512 a, __m512 b, __m512 c, __m512 d, float *out)
     _mm_storeu_ps(out, _mm_add_ps(_mm256_castps256_ps128(half), _mm256_extractf128_ps(half, 1)));
 }
 
-/* A gather is slow: here the table is the two registers SIGMOID_COARSE, for x >= 0; s(-x) = 1 - s(x). From the nearest
+/* A gather is slow: here the table is the two registers SIGMOID_32, for x >= 0; s(-x) = 1 - s(x). From the nearest
  * point three terms of Taylor's series lead on: the error is below 3e-6. */
 SGNS_INLINE __m512 sigmoid_avx512(__m512 x) {
-    const __m512 width = _mm512_set1_ps((float)SIGMOID_RANGE / SIGMOID_COARSE_STEPS);
+    const __m512 width = _mm512_set1_ps(SIGMOID_RANGE / 31.0f);
     __m512 distance = _mm512_min_ps(_mm512_abs_ps(x), _mm512_set1_ps(SIGMOID_RANGE)); /* NaN becomes the range */
-    __m512i nearest = _mm512_cvtps_epi32(_mm512_mul_ps(distance, _mm512_set1_ps((float)SIGMOID_COARSE_STEPS / SIGMOID_RANGE)));
-    __m512 s = _mm512_permutex2var_ps(_mm512_load_ps(SIGMOID_COARSE), nearest, _mm512_load_ps(SIGMOID_COARSE + 16));
+    __m512i nearest = _mm512_cvtps_epi32(_mm512_mul_ps(distance, _mm512_set1_ps(31.0f / SIGMOID_RANGE)));
+    __m512 s = _mm512_permutex2var_ps(_mm512_load_ps(SIGMOID_32), nearest, _mm512_load_ps(SIGMOID_32 + 16));
     __m512 step = _mm512_fnmadd_ps(_mm512_cvtepi32_ps(nearest), width, distance);
     __m512 slope = _mm512_fnmadd_ps(s, s, s); /* s'' / 2 = s' (1/2 - s), s''' / 6 = s' (1/6 - s') */
     __m512 third = _mm512_sub_ps(_mm512_set1_ps(1.0f / 6.0f), slope);
@@ -53,6 +53,6 @@ SGNS_INLINE __m512 sigmoid_avx512(__m512 x) {
 
 #if defined(__clang__)
 #pragma clang attribute pop
-#elif defined(__GNUC__)
+#elif defined(__GNUC__) && !defined(SGNS_EMULATED)
 #pragma GCC pop_options
 #endif

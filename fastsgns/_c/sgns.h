@@ -23,12 +23,14 @@
 #if defined(_MSC_VER) && !defined(__clang__)
 #include <intrin.h>
 #define SGNS_INLINE static __forceinline
+#define SGNS_NOINLINE __declspec(noinline)
 #define SGNS_UNROLL
 #define SGNS_VECTORIZE
 #define sgns_prefetch(address) _mm_prefetch((const char *)(address), 3)
 #define sgns_fetch_add(counter, n) _InterlockedExchangeAdd64((volatile long long *)(counter), n)
 #else
 #define SGNS_INLINE static inline __attribute__((always_inline))
+#define SGNS_NOINLINE __attribute__((noinline))
 #define SGNS_UNROLL _Pragma("GCC unroll 16")
 #define SGNS_VECTORIZE _Pragma("GCC unroll 1") _Pragma("GCC ivdep") /* unrolled early, a loop does not vectorise */
 #define sgns_prefetch(address) __builtin_prefetch(address, 1, 3)
@@ -83,13 +85,14 @@ enum {
     FAR_BACK = 1 << 29     /* farther than any block reaches, and room to add two of them */
 };
 
+enum { ONLY_TILE, FIRST_TILE, LATER_TILE }; /* of a block's outputs */
+
 /* What one thread owns. */
 typedef struct {
     sgns_random random;
     sgns_block blocks[BLOCKS_AHEAD];
     float *logits;              /* [block_inputs, block_stride]; then the gradients */
-    float *old_inputs;          /* [block_inputs, stride]; used where the outputs do not fit one tile ... */
-    float **old_rows;           /* [block_inputs] ... and its rows */
+    float *old_inputs;          /* [block_inputs, stride]; used where the outputs do not fit one tile */
     float *blank_row;           /* [stride] zeros */
     uint32_t *outputs;          /* [block_stride] ids of the outputs */
     uint32_t *marks, mark;      /* [MARKS] `mark`, one for each block, where ids of its outputs fall */

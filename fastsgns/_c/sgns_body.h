@@ -65,14 +65,30 @@ SGNS_INLINE void NAME(dot_tile)(float *const *inputs, float *const *outputs, int
     }
 }
 
+/* Functions of their own: amid others, compilers find too few registers for them. */
+#define DEFINE(N)                                                                                                          \
+    SGNS_NOINLINE static void NAME(dot_two_##N)(float *const *inputs, float *const *outputs, int32_t dim, float *logits,    \
+                                                int32_t logits_stride) {                                                   \
+        NAME(dot_tile)(inputs, outputs, 2, N, dim, logits, logits_stride);                                                 \
+    }                                                                                                                      \
+    SGNS_NOINLINE static void NAME(dot_one_##N)(float *const *inputs, float *const *outputs, int32_t dim, float *logits,    \
+                                                int32_t logits_stride) {                                                   \
+        NAME(dot_tile)(inputs, outputs, 1, N, dim, logits, logits_stride);                                                 \
+    }
+DEFINE(1) DEFINE(2) DEFINE(3) DEFINE(4) DEFINE(5) DEFINE(6)
+#if TILE_OUTPUTS == 12
+DEFINE(7) DEFINE(8) DEFINE(9) DEFINE(10) DEFINE(11) DEFINE(12)
+#endif
+#undef DEFINE
+
 static void NAME(compute_logits)(const sgns_block *block, int32_t dim, float *logits, int32_t logits_stride) {
     for (int32_t k = 0; k < block->n_outputs; k += TILE_OUTPUTS) {
         float *const *outputs = block->outputs + k;
         int32_t i = 0;
-#define CALL(N) NAME(dot_tile)(block->inputs + i, outputs, 2, N, dim, logits + i * logits_stride + k, logits_stride)
+#define CALL(N) NAME(dot_two_##N)(block->inputs + i, outputs, dim, logits + i * logits_stride + k, logits_stride)
         for (; i + 1 < block->n_inputs; i += TILE_INPUTS) FOR_TILE_OF(block->n_outputs - k, CALL)
 #undef CALL
-#define CALL(N) NAME(dot_tile)(block->inputs + i, outputs, 1, N, dim, logits + i * logits_stride + k, logits_stride)
+#define CALL(N) NAME(dot_one_##N)(block->inputs + i, outputs, dim, logits + i * logits_stride + k, logits_stride)
         if (i < block->n_inputs) FOR_TILE_OF(block->n_outputs - k, CALL)
 #undef CALL
     }
@@ -92,15 +108,19 @@ static void NAME(compute_gradients)(const sgns_block *block, float *logits, int3
     }
 }
 
-/* Updates one tile of outputs and all inputs with each other; `old` holds the inputs as they were before the block. */
-SGNS_INLINE void NAME(update_tile)(float *const *inputs, float *const *old, float *const *outputs, int32_t n_inputs,
+/* Updates one tile of outputs and all inputs with each other. A later tile must not see what the first one did to the
+ * inputs: that one keeps in `old` what they were. */
+SGNS_INLINE void NAME(update_tile)(float *const *inputs, float *const *outputs, float *old, int which, int32_t n_inputs,
                                    int n_outputs, int32_t dim, const float *gradients, int32_t gradients_stride) {
+    int64_t padded = (dim + LANES - 1) / LANES * LANES;
     for (int32_t d = 0; d < dim; d += LANES) {
         V output[TILE_OUTPUTS], updated[TILE_OUTPUTS];
         SGNS_UNROLL for (int k = 0; k < n_outputs; k++) updated[k] = output[k] = v_load(outputs[k] + d);
         const float *gradient = gradients;
-        for (int32_t i = 0; i < n_inputs; i++, gradient += gradients_stride) {
-            V old_input = v_load(old[i] + d), input = v_load(inputs[i] + d);
+        float *kept = old + d;
+        for (int32_t i = 0; i < n_inputs; i++, gradient += gradients_stride, kept += padded) {
+            V input = v_load(inputs[i] + d), old_input = which == LATER_TILE ? v_load(kept) : input;
+            if (which == FIRST_TILE) v_store(kept, input);
             SGNS_UNROLL for (int k = 0; k < n_outputs; k++) {
                 V g = v_set1(gradient[k]);
                 updated[k] = v_fma(g, old_input, updated[k]);
@@ -112,23 +132,19 @@ SGNS_INLINE void NAME(update_tile)(float *const *inputs, float *const *old, floa
     }
 }
 
-static void NAME(update)(const sgns_block *block, int32_t dim, sgns_state *state, const float *gradients,
-                         int32_t gradients_stride) {
-    float *const *old = block->inputs;
-    if (block->n_outputs > TILE_OUTPUTS) { /* else the second tile would see what the first one did to the inputs */
-        int32_t padded = (dim + LANES - 1) / LANES * LANES;
-        for (int32_t i = 0; i < block->n_inputs; i++) {
-            state->old_rows[i] = state->old_inputs + (int64_t)i * padded;
-            memcpy(state->old_rows[i], block->inputs[i], (size_t)padded * sizeof(float));
-        }
-        old = state->old_rows;
+static void NAME(update)(const sgns_block *block, int32_t dim, float *old, const float *gradients, int32_t gradients_stride) {
+    int32_t n_inputs = block->n_inputs, n_outputs = block->n_outputs;
+    float *const *inputs = block->inputs, *const *outputs = block->outputs;
+#define CALL(N) NAME(update_tile)(inputs, outputs, old, ONLY_TILE, n_inputs, N, dim, gradients, gradients_stride)
+    if (n_outputs <= TILE_OUTPUTS) {
+        FOR_TILE_OF(n_outputs, CALL)
+        return;
     }
-    for (int32_t k = 0; k < block->n_outputs; k += TILE_OUTPUTS) {
-#define CALL(N) \
-    NAME(update_tile)(block->inputs, old, block->outputs + k, block->n_inputs, N, dim, gradients + k, gradients_stride)
-        FOR_TILE_OF(block->n_outputs - k, CALL)
 #undef CALL
-    }
+    NAME(update_tile)(inputs, outputs, old, FIRST_TILE, n_inputs, TILE_OUTPUTS, dim, gradients, gradients_stride);
+#define CALL(N) NAME(update_tile)(inputs, outputs + k, old, LATER_TILE, n_inputs, N, dim, gradients + k, gradients_stride)
+    for (int32_t k = TILE_OUTPUTS; k < n_outputs; k += TILE_OUTPUTS) FOR_TILE_OF(n_outputs - k, CALL)
+#undef CALL
 }
 
 static void NAME(train_block)(const sgns_job *job, sgns_state *state, const sgns_block *block) {
@@ -137,7 +153,7 @@ static void NAME(train_block)(const sgns_job *job, sgns_state *state, const sgns
     NAME(compute_logits)(block, job->dim, logits, stride);
     count_block(job, state, block, logits);
     NAME(compute_gradients)(block, logits, stride);
-    NAME(update)(block, job->dim, state, logits, stride);
+    NAME(update)(block, job->dim, state->old_inputs, logits, stride);
 }
 
 /* Blocks wait in a ring between being drawn and being trained, while their rows come into the cache. */

@@ -11,7 +11,6 @@
 #define SIGMOID_RANGE 8
 #define SIGMOID_STEPS_PER_UNIT 32
 #define SIGMOID_SIZE (2 * SIGMOID_RANGE * SIGMOID_STEPS_PER_UNIT + 1)
-#define SIGMOID_COARSE_STEPS 31
 
 #if defined(_MSC_VER) && !defined(__clang__)
 #define ALIGNED_64 __declspec(align(64))
@@ -21,7 +20,7 @@
 
 static float SIGMOID_TABLE[SIGMOID_SIZE];     /* s from -8 to 8 */
 static float LOSS_TABLE[SIGMOID_SIZE + 1];    /* -log s at the same points */
-static ALIGNED_64 float SIGMOID_COARSE[SIGMOID_COARSE_STEPS + 1]; /* s from 0 to 8; few enough for registers */
+static ALIGNED_64 float SIGMOID_32[32], SIGMOID_16[16]; /* s from 0 to 8, at so many points: they fit two registers */
 
 static void sigmoid_init(void) {
     for (int i = 0; i <= SIGMOID_SIZE; i++) {
@@ -29,8 +28,8 @@ static void sigmoid_init(void) {
         if (i < SIGMOID_SIZE) SIGMOID_TABLE[i] = (float)(1.0 / (1.0 + exp(-x)));
         LOSS_TABLE[i] = (float)log1p(exp(-x));
     }
-    for (int i = 0; i <= SIGMOID_COARSE_STEPS; i++)
-        SIGMOID_COARSE[i] = (float)(1.0 / (1.0 + exp(-(double)i * SIGMOID_RANGE / SIGMOID_COARSE_STEPS)));
+    for (int i = 0; i < 32; i++) SIGMOID_32[i] = (float)(1.0 / (1.0 + exp(-i * SIGMOID_RANGE / 31.0)));
+    for (int i = 0; i < 16; i++) SIGMOID_16[i] = (float)(1.0 / (1.0 + exp(-i * SIGMOID_RANGE / 15.0)));
 }
 
 static inline float sigmoid(float x) {

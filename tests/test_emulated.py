@@ -1,4 +1,5 @@
-"""The NEON kernel, cross-compiled for arm64 and run under qemu-user, against the NumPy reference."""
+"""Kernels for processors that this machine need not be, against the NumPy reference: NEON cross-compiled for arm64 and
+run under qemu-user; AVX-512, AVX2 and SSE2 with the intrinsics of SIMDe, in portable C."""
 
 import shutil
 import subprocess
@@ -13,26 +14,42 @@ from fastsgns.sampling import SHARING
 
 TESTS = Path(__file__).parent
 HEADERS = TESTS.parent / "fastsgns" / "_c"
-COMPILER, EMULATOR = "aarch64-linux-gnu-gcc", "qemu-aarch64"
-
-pytestmark = pytest.mark.skipif(
-    not (shutil.which(COMPILER) and shutil.which(EMULATOR)),
-    reason=f"needs {COMPILER} and {EMULATOR} (Debian: gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user)",
-)
+ARM_COMPILER, ARM_EMULATOR = "aarch64-linux-gnu-gcc", "qemu-aarch64"
+SIMDE = ["-O2", "-DSGNS_EMULATED", f"-I{TESTS / 'simde'}", "-Wno-psabi"]
 
 
-@pytest.fixture(scope="module")
-def program(tmp_path_factory):
-    path = tmp_path_factory.mktemp("neon") / "kernel_main"
-    command = [COMPILER, "-O2", "-Wall", "-Werror", "-static", f"-I{HEADERS}", TESTS / "kernel_main.c"]
+def build(folder, compiler, *options):
+    path = folder / "kernel_main"
+    command = [compiler, *options, "-Wall", "-Werror", f"-I{HEADERS}", TESTS / "kernel_main.c"]
     subprocess.run([*command, "-lm", "-o", path], check=True)
     return path
 
 
-@pytest.mark.parametrize("variant", ["neon", "scalar"])
+@pytest.fixture(scope="module")
+def on_arm(tmp_path_factory):
+    if not (shutil.which(ARM_COMPILER) and shutil.which(ARM_EMULATOR)):
+        pytest.skip(
+            f"needs {ARM_COMPILER} and {ARM_EMULATOR} (Debian: gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user)"
+        )
+    return [ARM_EMULATOR, build(tmp_path_factory.mktemp("neon"), ARM_COMPILER, "-O2", "-static")]
+
+
+@pytest.fixture(scope="module")
+def with_simde(tmp_path_factory):
+    answer = subprocess.run(["cc", "-E", "-include", "simde/x86/avx512.h", "-"], input=b"", capture_output=True)
+    if answer.returncode:
+        pytest.skip("needs the headers of SIMDe (Debian: libsimde-dev)")
+    return [build(tmp_path_factory.mktemp("simde"), "cc", *SIMDE)]
+
+
+@pytest.mark.parametrize(
+    ("machine", "variant"),
+    [("on_arm", "neon"), ("on_arm", "scalar"), ("with_simde", "avx512"), ("with_simde", "avx2"), ("with_simde", "sse2")],
+)
 @pytest.mark.parametrize(("dim", "negative"), [(1, 5), (7, 1), (15, 5), (16, 6), (33, 12), (100, 20)])
 @pytest.mark.parametrize("sharing", SHARING)
-def test_equals_reference(program, sharing, dim, negative, variant):
+def test_equals_reference(request, sharing, dim, negative, machine, variant):
+    program = request.getfixturevalue(machine)
     job = make_job(sharing=sharing, dim=dim, negative=negative)
     vocab_size, stride = job["input_vectors"].shape
     header = [
@@ -56,7 +73,7 @@ def test_equals_reference(program, sharing, dim, negative, variant):
     names = ("tokens", "offsets", "input_vectors", "output_vectors", "keep", "noise")
     rates = np.array([job["learning_rate"], job["learning_rate_per_word"]])
     data = b"".join([np.array(header, np.int64).tobytes(), rates.tobytes(), *(job[name].tobytes() for name in names)])
-    answer = subprocess.run([EMULATOR, program, variant], input=data, stdout=subprocess.PIPE, check=True).stdout
+    answer = subprocess.run([*program, variant], input=data, stdout=subprocess.PIPE, check=True).stdout
 
     inputs, outputs = (
         job["input_vectors"].astype(np.float64)[:, :dim],
