@@ -44,7 +44,7 @@ def with_simde(tmp_path_factory):
 
 @pytest.mark.parametrize(
     ("machine", "variant"),
-    [("on_arm", "neon"), ("on_arm", "scalar"), ("with_simde", "avx512"), ("with_simde", "avx2"), ("with_simde", "sse2")],
+    [("on_arm", "neon"), ("on_arm", "scalar")] + [("with_simde", name) for name in ("avx512", "avx2", "sse2")],
 )
 @pytest.mark.parametrize(("dim", "negative"), [(1, 5), (7, 1), (15, 5), (16, 6), (33, 12), (100, 20)])
 @pytest.mark.parametrize("sharing", SHARING)
