@@ -22,14 +22,16 @@ static float SIGMOID_TABLE[SIGMOID_SIZE];     /* s from -8 to 8 */
 static float LOSS_TABLE[SIGMOID_SIZE + 1];    /* -log s at the same points */
 static ALIGNED_64 float SIGMOID_32[32], SIGMOID_16[16]; /* s from 0 to 8, at so many points: they fit two registers */
 
+static double exact_sigmoid(double x) { return 1.0 / (1.0 + exp(-x)); }
+
 static void sigmoid_init(void) {
     for (int i = 0; i <= SIGMOID_SIZE; i++) {
         double x = (double)i / SIGMOID_STEPS_PER_UNIT - SIGMOID_RANGE;
-        if (i < SIGMOID_SIZE) SIGMOID_TABLE[i] = (float)(1.0 / (1.0 + exp(-x)));
+        if (i < SIGMOID_SIZE) SIGMOID_TABLE[i] = (float)exact_sigmoid(x);
         LOSS_TABLE[i] = (float)log1p(exp(-x));
     }
-    for (int i = 0; i < 32; i++) SIGMOID_32[i] = (float)(1.0 / (1.0 + exp(-i * SIGMOID_RANGE / 31.0)));
-    for (int i = 0; i < 16; i++) SIGMOID_16[i] = (float)(1.0 / (1.0 + exp(-i * SIGMOID_RANGE / 15.0)));
+    for (int i = 0; i < 32; i++) SIGMOID_32[i] = (float)exact_sigmoid(i * SIGMOID_RANGE / 31.0);
+    for (int i = 0; i < 16; i++) SIGMOID_16[i] = (float)exact_sigmoid(i * SIGMOID_RANGE / 15.0);
 }
 
 static inline float sigmoid(float x) {
