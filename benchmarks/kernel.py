@@ -21,7 +21,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from _common import hardware, matrix_bytes, run_child, versions
+from _common import hardware, matrix_bytes, positive, run_child, versions
 from _results import EVERY_RUN, heading, spread, table, write_json
 from libraries import MODES, train_on_ids
 
@@ -143,14 +143,14 @@ def parse() -> argparse.Namespace:
     available = simd_variants()
     parser.add_argument("--variants", nargs="+", default=available, choices=available)
     parser.add_argument("--modes", nargs="+", default=list(MODES), choices=MODES)
-    parser.add_argument("--dims", type=int, nargs="+", default=[100, 300], metavar="N")
-    parser.add_argument("--cache-kib", type=int, default=second_level_kib(), metavar="N", help="by default the L2's")
-    parser.add_argument("--words", type=int, default=2**20, metavar="N", help="an epoch; default %(default)s")
+    parser.add_argument("--dims", type=positive, nargs="+", default=[100, 300], metavar="N")
+    parser.add_argument("--cache-kib", type=positive, default=second_level_kib(), metavar="N", help="default: the L2's")
+    parser.add_argument("--words", type=positive, default=2**20, metavar="N", help="an epoch; default %(default)s")
     parser.add_argument("--seconds", type=float, default=0.5, help="a training; default %(default)s")
     parser.add_argument("--peak-seconds", type=float, default=0.1, metavar="SECONDS", help="for each register width")
-    parser.add_argument("--negative", type=int, default=5, metavar="N")
-    parser.add_argument("--window", type=int, default=5, metavar="N")
-    parser.add_argument("--repeats", type=int, default=3, metavar="N")
+    parser.add_argument("--negative", type=positive, default=5, metavar="N")
+    parser.add_argument("--window", type=positive, default=5, metavar="N")
+    parser.add_argument("--repeats", type=positive, default=3, metavar="N")
     parser.add_argument("--json", type=Path, metavar="OUT", help=EVERY_RUN)
     return parser.parse_args()
 

@@ -23,7 +23,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from _common import hardware, plain_text, run_child, versions, zipf_ids
+from _common import hardware, plain_text, positive, run_child, versions, zipf_ids
 from _results import EVERY_RUN, heading, spread, table, write_json
 
 SYLLABLES = [first + second for first in "bdfgklmnprstvz" for second in "aeiou"]
@@ -136,12 +136,12 @@ def parse() -> argparse.Namespace:
     parser.add_argument("corpus", type=Path, nargs="?", help="UTF-8 text; .gz, .bz2, .xz are unpacked; none: made up")
     parser.add_argument("--megabytes", type=float, default=200, metavar="N", help="of made-up text; %(default)s")
     threads = sorted({1, hardware()["cores"]})
-    parser.add_argument("--threads", type=int, nargs="+", default=threads, metavar="N", help="default: 1 and all cores")
+    parser.add_argument("--threads", type=positive, nargs="+", default=threads, metavar="N", help="default: 1, all")
     parser.add_argument("--compressed", action="store_true", help="also the same text as .gz and .xz")
     parser.add_argument("--list-megabytes", type=float, default=20, metavar="N", help="of it as lists; %(default)s")
-    parser.add_argument("--ids", type=int, default=10_000_000, metavar="N", help="in arrays; default %(default)s")
-    parser.add_argument("--min-count", type=int, default=5, metavar="N")
-    parser.add_argument("--repeats", type=int, default=3, metavar="N")
+    parser.add_argument("--ids", type=positive, default=10_000_000, metavar="N", help="in arrays; default %(default)s")
+    parser.add_argument("--min-count", type=positive, default=5, metavar="N")
+    parser.add_argument("--repeats", type=positive, default=3, metavar="N")
     parser.add_argument("--json", type=Path, metavar="OUT", help=EVERY_RUN)
     args = parser.parse_args()
     args.threads = sorted(set(args.threads))
