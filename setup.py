@@ -1,4 +1,4 @@
-"""Builds the two extension modules; everything else about the package is in pyproject.toml."""
+"""Builds the extension modules; everything else about the package is in pyproject.toml."""
 
 import os
 import sys
@@ -24,7 +24,7 @@ extensions = [
         extra_compile_args=FLAGS,
         libraries=[] if sys.platform == "win32" else ["m"],
     )
-    for name in ("_encode", "_train")
+    for name in ("_encode", "_ids", "_train")
 ]
 
 setup(

@@ -110,7 +110,9 @@ def cases(corpus: Path, args: argparse.Namespace, folder: Path) -> list[dict[str
             packed = {**common, "kind": f"text{path.suffix}", "file": str(path), "text_bytes": text_bytes}
             files += [{**packed, "threads": n} for n in sorted({1, args.threads[-1]})]
     others: list[dict[str, Any]] = [{**common, "kind": kind} for kind in (PYTHON, LISTS)]
-    return [*files, *others, *({**common, "kind": kind, "words": args.ids} for kind in (MATRIX, ARRAYS))]
+    ids = {**common, "words": args.ids}
+    matrix = [{**ids, "kind": MATRIX, "threads": n} for n in sorted({1, args.threads[-1]})]
+    return [*files, *others, *matrix, {**ids, "kind": ARRAYS}]
 
 
 def print_table(jobs: list[dict[str, Any]], runs: list[list[dict[str, Any]]]) -> None:
@@ -139,7 +141,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--threads", type=positive, nargs="+", default=threads, metavar="N", help="default: 1, all")
     parser.add_argument("--compressed", action="store_true", help="also the same text as .gz and .xz")
     parser.add_argument("--list-megabytes", type=float, default=20, metavar="N", help="of it as lists; %(default)s")
-    parser.add_argument("--ids", type=positive, default=10_000_000, metavar="N", help="in arrays; default %(default)s")
+    parser.add_argument("--ids", type=positive, default=50_000_000, metavar="N", help="in arrays; default %(default)s")
     parser.add_argument("--min-count", type=positive, default=5, metavar="N")
     parser.add_argument("--repeats", type=positive, default=3, metavar="N")
     parser.add_argument("--json", type=Path, metavar="OUT", help=EVERY_RUN)

@@ -316,8 +316,6 @@ cdef class TokenScanner:
     def add_all(self, sentences, report, int64_t report_interval):
         """Encodes all sentences; calls report(tokens so far) about once in report_interval tokens."""
         cdef int64_t next_report = report_interval
-        if type(sentences) is np.ndarray and sentences.ndim == 2 and sentences.dtype.kind in "iu" and sentences.shape[1]:
-            return self.add_rows(sentences, report, report_interval)
         for sentence in sentences:
             self.add(sentence)
             PyErr_CheckSignals()
@@ -421,30 +419,6 @@ cdef class TokenScanner:
         if self.state.size >= 2**31 - 1:
             raise ValueError("the corpus has more than 2**31 - 1 distinct words")
         raise MemoryError("no memory for the words of the corpus")
-
-    def add_rows(self, matrix, report, int64_t report_interval):
-        """Encodes the rows of a two-dimensional array of integers as sentences."""
-        cdef int64_t row, next_report = report_interval
-        cdef Py_buffer view
-        cdef int size
-        cdef bint is_signed
-        matrix = as_plain_integers(matrix)
-        if matrix.dtype == object:  # beyond 64 bits
-            for sentence in matrix.tolist():
-                self.add(sentence)
-            return
-        size, is_signed = matrix.dtype.itemsize, matrix.dtype.kind == "i"
-        PyObject_GetBuffer(matrix, &view, PyBUF_STRIDED_RO)
-        try:
-            for row in range(view.shape[0]):
-                self.add_integers(<const char *>view.buf + row * view.strides[0], view.shape[1], view.strides[1], size, is_signed)
-                self.end()
-                PyErr_CheckSignals()
-                if report is not None and self.tokens >= next_report:
-                    report(self.tokens)
-                    next_report = self.tokens + report_interval
-        finally:
-            PyBuffer_Release(&view)
 
     cdef int add_array(self, array) except -1:
         cdef Py_buffer view

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from fastsgns import cache
 from fastsgns._encode import ERRORS, Chunk, TokenScanner
 from fastsgns.checks import check_choice, check_integer
+from fastsgns.idarrays import as_id_arrays, encode_id_arrays
 from fastsgns.scan import PIECE_BYTES, Scanned, scan_files
 from fastsgns.text import Source, find_files
 from fastsgns.vocabulary import Vocabulary, VocabularyRules
@@ -125,6 +126,7 @@ def encode_sentences(
     sentences: Iterable[Any],
     *,
     rules: VocabularyRules,
+    workers: int = 1,
     vocabulary: Vocabulary | None = None,
     progress: Progress | None = None,
     corpus_cache: object = None,
@@ -135,7 +137,11 @@ def encode_sentences(
     ----------
     sentences : iterable of sentences
         Each a list, NumPy array or other iterable of tokens; a token is a string, an integer or another hashable.
-        Equal integers of Python and NumPy are one token. Arrays of integers cost no Python object per token.
+        Equal integers of Python and NumPy are one token. Arrays of integers cost no Python object per token, and
+        fastest are all sentences together: a matrix of integers, one a row, or a pair ``(tokens, offsets)`` of arrays,
+        where sentence i is ``tokens[offsets[i]:offsets[i + 1]]`` (the CSR form). Those are read in place.
+    workers : int
+        Threads that read a matrix or a pair; the result does not depend on their number.
     rules, vocabulary, progress
         As in `encode_files`; progress is in words, their number in all unknown.
     corpus_cache : None
@@ -150,7 +156,8 @@ def encode_sentences(
     Raises
     ------
     ValueError
-        For sentences that are none (strings, say), if too few words are left, and for a given `corpus_cache`.
+        For sentences that are none (strings, say), offsets that do not divide the tokens, if too few words are left,
+        and for a given `corpus_cache`.
         Whatever the iterable itself raises is passed on.
 
     Examples
@@ -169,6 +176,9 @@ def encode_sentences(
         )
     if not isinstance(sentences, Iterable) and not hasattr(sentences, "__getitem__"):
         raise ValueError(f"sentences={sentences!r} must be an iterable of token lists")
+    if (arrays := as_id_arrays(sentences)) is not None:
+        vocabulary, tokens, offsets, *read = encode_id_arrays(*arrays, rules, workers, vocabulary, progress)
+        return vocabulary, Corpus(tokens, offsets, *read)
     scanner = TokenScanner()
     scanner.add_all(sentences, (lambda done: progress(done, None)) if progress else None, REPORT_WORDS)
     if progress:
@@ -184,14 +194,7 @@ def assemble(
     """Choose the vocabulary, and bring all chunks to its ids and into one array, giving back each one's memory."""
     chunks = scanned.chunks
     _, raw_words, sentences = layout(chunks)
-    ids = np.full(len(scanned.counts), -1, np.int32)  # by common id
-    if vocabulary is None:
-        kept = rules.select(scanned.counts, scanned.first)
-        vocabulary = Vocabulary(scanned.words(kept), scanned.counts[kept], raw_words, sentences)
-        ids[kept] = np.arange(len(kept), dtype=np.int32)
-    else:
-        index = vocabulary.index
-        ids[:] = [index.get(word, -1) for word in scanned.words(np.arange(len(ids)))]
+    vocabulary, ids = rules.apply(scanned.counts, scanned.first, scanned.words, vocabulary, raw_words, sentences)
     ids_by_scanner = [ids[common] for common in scanned.common]
     with ThreadPoolExecutor(workers) as pool:
         list(pool.map(lambda chunk, scanner: chunk.translate(ids_by_scanner[scanner]), chunks, scanned.scanners))

@@ -97,7 +97,7 @@ class VectorStore:
             raise ValueError(f"vectors of shape {vectors.shape} and {vectors.dtype}: they must be a matrix of floats")
         store = cls(vectors.shape[1])
         store.index_to_key = list(words)
-        store.key_to_index = {key: index for index, key in enumerate(store.index_to_key)}
+        store.key_to_index = dict(zip(store.index_to_key, range(len(store.index_to_key)), strict=True))
         if len(store.index_to_key) != len(vectors):
             raise ValueError(f"{len(store.index_to_key)} words do not match {len(vectors)} vectors: give one for each")
         if len(store.key_to_index) != len(vectors):

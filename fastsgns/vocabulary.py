@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -120,6 +120,28 @@ class VocabularyRules:
         if self.sorted_vocab:
             kept = kept[np.argsort(-counts[kept], kind="stable")]
         return kept
+
+    def apply(
+        self,
+        counts: NDArray[np.int64],
+        first: NDArray[np.int64] | None,
+        words: Callable[[NDArray[np.int64]], list[Any]],
+        vocabulary: Vocabulary | None,
+        raw_words: int,
+        sentences: int,
+    ) -> tuple[Vocabulary, NDArray[np.int32]]:
+        """The vocabulary of what was counted, or the one given; and every counted word's id in it, -1 of those outside.
+
+        `words` gives the words of places in `counts`; the rest as for `select` and `Vocabulary`.
+        """
+        if vocabulary is not None:
+            index = vocabulary.index
+            found = [index.get(word, -1) for word in words(np.arange(len(counts)))]
+            return vocabulary, np.array(found, np.int32)
+        kept = self.select(counts, first)
+        ids = np.full(len(counts), -1, np.int32)
+        ids[kept] = np.arange(len(kept), dtype=np.int32)
+        return Vocabulary(words(kept), counts[kept], raw_words, sentences), ids
 
     def effective_min_count(self, counts: NDArray[np.int64]) -> int:
         """`min_count`, raised as far as the bounds on the vocabulary ask for."""

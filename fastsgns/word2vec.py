@@ -48,7 +48,8 @@ class Word2Vec:
     ----------
     sentences : iterable of token lists, optional
         Any iterable, one-shot generators too: it is read once. A token is a string, an integer or any other hashable;
-        a sentence may be a NumPy array of integers.
+        a sentence may be a NumPy array of integers. A matrix of integers (a sentence a row) and a pair of arrays
+        ``(tokens, offsets)``, sentence i being ``tokens[offsets[i]:offsets[i + 1]]``, are read in place by all threads.
     corpus_file : path or list of paths, optional
         Plain or compressed (.gz, .bz2, .xz, .zst) UTF-8 text, a sentence a line, tokens between white space. A
         directory stands for the files in it.
@@ -269,6 +270,7 @@ class Word2Vec:
                 encoded = encode_sentences(
                     sentences,
                     rules=self.rules(),
+                    workers=self.workers,
                     corpus_cache=self.corpus_cache,
                     vocabulary=vocabulary,
                     progress=report,

@@ -10,6 +10,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
+from fastsgns import idarrays
 from fastsgns.corpus import encode_files, encode_sentences
 from fastsgns.vocabulary import Vocabulary, VocabularyRules
 
@@ -226,6 +227,80 @@ def test_rows_of_a_matrix_are_sentences():
     large = walks.astype(np.uint64) + 2**63
     assert unpack(*encode_sentences(large, rules=ALL)) == plain(large.tolist())
     assert unpack(*encode_sentences(np.zeros((2, 0), int), rules=ALL, vocabulary=NONE)) == ([], [], [], 0, 0)
+
+
+@pytest.mark.parametrize("dtype", [np.int64, np.int32, np.uint16, np.uint64, ">i4", np.int8])
+@pytest.mark.parametrize("workers", [1, 3])
+def test_tokens_with_offsets(monkeypatch, dtype, workers):
+    monkeypatch.setattr(idarrays, "LEAST_TOKENS", 50)
+    monkeypatch.setattr(idarrays, "BLOCK_TOKENS", 30)
+    rng = np.random.default_rng(7)
+    lengths = rng.choice([0, 0, 1, 2, 9, 100], 60)
+    lengths[[0, -1]] = 0
+    tokens = rng.geometric(0.05, lengths.sum()).astype(dtype)
+    offsets = np.concatenate([[0], np.cumsum(lengths)])
+    sentences = [part.tolist() for part in np.split(tokens, offsets[1:-1])]
+    for min_count in (1, 5):
+        rules = VocabularyRules(min_count=min_count)
+        made = encode_sentences((tokens, offsets.astype(np.int32)), rules=rules, workers=workers)
+        assert unpack(*made) == plain(sentences, min_count)
+        assert all(type(word) is int for word in made[0].words)
+        again = encode_sentences((tokens[::-1].copy()[::-1], offsets), rules=ALL, workers=workers, vocabulary=made[0])
+        assert unpack(*again)[2:] == plain(sentences, words=made[0].words)[2:]
+
+
+def test_large_and_negative_integers_with_offsets(monkeypatch):
+    monkeypatch.setattr(idarrays, "LEAST_TOKENS", 1000)
+    rng = np.random.default_rng(8)
+    tokens = rng.integers(-(2**62), 2**62, 5000)[rng.integers(0, 5000, 20_000)]
+    matrix = tokens.reshape(-1, 10)
+    for made in (matrix, (tokens, np.arange(2001) * 10)):
+        assert unpack(*encode_sentences(made, rules=FIRST, workers=4)) == plain_in_order(matrix.tolist())
+
+
+def plain_in_order(sentences):
+    return plain(sentences, words=list(dict.fromkeys(token for sentence in sentences for token in sentence)))
+
+
+def test_tokens_are_read_in_place_and_progress_is_told():
+    tokens = np.random.default_rng(9).integers(0, 50, 1000)
+    tokens.setflags(write=False)
+    seen = []
+    encode_sentences((tokens, np.array([0, 1000])), rules=ALL, progress=lambda done, total: seen.append((done, total)))
+    assert seen[-1] == (1000, 1000) and seen == sorted(seen)
+
+
+@pytest.mark.parametrize(
+    ("offsets", "message"),
+    [([0, 5], "from 0 to 5, there are 6"), ([1, 6], "from 1"), ([0, 4, 3, 6], r"offsets\[2\]=3"), ([], "are empty")],
+)
+def test_offsets_that_do_not_divide_the_tokens(offsets, message):
+    with pytest.raises(ValueError, match=message):
+        encode_sentences((np.arange(6), np.array(offsets, np.int64)), rules=ALL)
+
+
+def test_tokens_beyond_what_is_counted():
+    with pytest.raises(ValueError, match=r"below 2\*\*63"):
+        encode_sentences((np.array([1, 2**63], np.uint64), np.array([0, 2])), rules=ALL)
+
+
+def test_an_interrupt_and_a_failure_end_the_reading_of_ids(monkeypatch):
+    monkeypatch.setattr(idarrays, "BLOCK_TOKENS", 100)
+    ids = np.arange(200_000).reshape(-1, 10)
+
+    def stop(done, total):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        encode_sentences(ids, rules=ALL, workers=2, progress=stop)
+
+    class Changed(idarrays.IdTally):
+        def renumber(self, ids):
+            super().renumber(np.where(np.arange(len(ids)) % 2, ids, -1).astype(np.int32))
+
+    monkeypatch.setattr(idarrays, "IdTally", Changed)
+    with pytest.raises(ValueError, match="changed while"):
+        encode_sentences(ids, rules=ALL, workers=2)
 
 
 def test_equal_integers_are_one_token_whatever_their_type():

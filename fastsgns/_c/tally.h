@@ -153,25 +153,81 @@ static inline int64_t tally_element(const char *array, int64_t i, int64_t stride
     }
 }
 
-/* Ids of n integers to out; -1 if there is no room for a new one. */
+enum { TALLY_AHEAD = 16 }; /* elements from look-up to prefetch: a table of many tokens is in no near cache */
+
+/* Counts n integers and writes their ids to out, unless that is NULL; -1 if there is no room for a new one. */
 static inline int tally_array_of(tally *t, const char *array, int64_t n, int64_t stride, int size, int is_signed,
                                  int32_t *out) {
-    enum { AHEAD = 16 }; /* a table of many tokens is in no near cache */
     for (int64_t i = 0; i < n; i++) {
         int64_t id;
-        if (i + AHEAD < n) tally_prefetch(t, tally_element(array, i + AHEAD, stride, size, is_signed));
+        if (i + TALLY_AHEAD < n) tally_prefetch(t, tally_element(array, i + TALLY_AHEAD, stride, size, is_signed));
         id = tally_integer(t, tally_element(array, i, stride, size, is_signed));
         if (id < 0) return -1;
-        out[i] = (int32_t)id;
+        if (out) out[i] = (int32_t)id;
     }
     return 0;
 }
 
+/* The next three have a copy of their loop for each of the usual types. */
 static int tally_array(tally *t, const char *array, int64_t n, int64_t stride, int size, int is_signed, int32_t *out) {
-    /* A copy of the loop for each of the usual types. */
     if (size == 8 && stride == 8) return tally_array_of(t, array, n, 8, 8, 1, out);
     if (size == 4 && stride == 4 && is_signed) return tally_array_of(t, array, n, 4, 4, 1, out);
     return tally_array_of(t, array, n, stride, size, is_signed, out);
+}
+
+static int tally_count(tally *t, const char *array, int64_t n, int size, int is_signed) {
+    if (size == 8) return tally_array_of(t, array, n, 8, 8, 1, NULL);
+    if (size == 4 && is_signed) return tally_array_of(t, array, n, 4, 4, 1, NULL);
+    return tally_array_of(t, array, n, size, size, is_signed, NULL);
+}
+
+/* Takes over the tokens and counts of another one, in its order, and writes their ids here to `ids`; -1 if there is no
+ * room for a new one. */
+static int tally_merge(tally *t, const tally *other, const int64_t *other_counts, int32_t *ids) {
+    for (int64_t i = 0; i < other->size; i++) {
+        int64_t id = tally_integer(t, other->keys[i]);
+        if (id < 0) return -1;
+        t->counts[id] += other_counts[i] - 1;
+        ids[i] = (int32_t)id;
+    }
+    return 0;
+}
+
+/* Makes ids[id] the id of every token, or none where that is negative. From here on there is tally_translate alone. */
+static void tally_renumber(tally *t, const int32_t *ids) {
+    for (int64_t id = 0; id < t->size; id++) {
+        int64_t key = t->keys[id];
+        tally_entry *entry = (uint64_t)key < TALLY_SMALL ? &t->small[key] : &tally_find(t, key)->entry;
+        entry->id = (uint32_t)(ids[id] < 0 ? 0 : ids[id] + 1);
+    }
+}
+
+/* Ids of the elements [begin, end) of an array that have one to out, `room` at most; returns their number. */
+static inline int64_t tally_translate_of(const tally *t, const char *array, int64_t begin, int64_t end, int size,
+                                         int is_signed, int32_t *out, int64_t room) {
+    int64_t length = 0;
+    for (int64_t i = begin; i < end; i++) {
+        int64_t key = tally_element(array, i, size, size, is_signed);
+        uint32_t id = (uint64_t)key < TALLY_SMALL ? t->small[key].id : tally_find(t, key)->entry.id;
+        if (id && length < room) out[length++] = (int32_t)(id - 1);
+    }
+    return length;
+}
+
+/* Ids of n sentences, sentence i the elements [offsets[i], offsets[i + 1]) of the array, to out, `room` at most; how
+ * many there are up to the end of each, and `base` more, to `ends`. Returns their number. */
+static int64_t tally_translate(const tally *t, const char *array, const int64_t *offsets, int64_t n, int size,
+                               int is_signed, int32_t *out, int64_t room, int64_t base, int64_t *ends) {
+    int64_t length = 0;
+    for (int64_t i = 0; i < n; i++) {
+        int64_t begin = offsets[i], end = offsets[i + 1], left = room - length;
+        int32_t *to = out + length;
+        if (size == 8) length += tally_translate_of(t, array, begin, end, 8, 1, to, left);
+        else if (size == 4 && is_signed) length += tally_translate_of(t, array, begin, end, 4, 1, to, left);
+        else length += tally_translate_of(t, array, begin, end, size, is_signed, to, left);
+        ends[i] = base + length;
+    }
+    return length;
 }
 
 #endif
