@@ -20,7 +20,8 @@ class Job:
         keep: NDArray[np.uint32],
         noise: NDArray[Any],
         dim: int,
-        window: int,
+        left: int,
+        right: int,
         negative: int,
         shrink_windows: bool,
         centers: int,
@@ -29,6 +30,7 @@ class Job:
         unit_words: int,
         loss_interval: int,
         seed: int,
+        frozen: NDArray[np.bool_] | None = None,
     ) -> None: ...
     def begin_epoch(self, epoch: int, learning_rate: float, learning_rate_per_word: float) -> None: ...
     def stop(self) -> None: ...

@@ -2,7 +2,7 @@
 """From NumPy arrays to the C kernels: checks buffers, fills the job, runs it without the GIL. Decides nothing."""
 
 from cpython.mem cimport PyMem_Calloc, PyMem_Free
-from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
+from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
 from libc.string cimport memset
 
 import numpy as np
@@ -27,7 +27,9 @@ cdef extern from "sgns.h" nogil:
         uint32_t vocab_size
         const uint32_t *keep
         const sgns_noise *noise
-        int32_t window, shrink_windows, centers, noise_words
+        int32_t left, right, shrink_windows
+        const uint8_t *frozen
+        int32_t centers, noise_words
         float noise_weight
         int32_t single_pairs
         int64_t loss_interval
@@ -35,6 +37,8 @@ cdef extern from "sgns.h" nogil:
         double learning_rate, learning_rate_per_word
         int64_t next_unit
         int32_t stop
+    ctypedef struct sgns_reach:
+        pass
     ctypedef struct sgns_block:
         float **inputs
         float **outputs
@@ -52,7 +56,8 @@ cdef extern from "sgns.h" nogil:
         float (*steps)[4]
         int32_t *kept
         int32_t *back
-        int32_t *widths
+        sgns_reach *reach
+        float *shields
         int64_t words_done, words_kept, pairs, loss_pairs, dot_products
         double loss
     ctypedef struct sgns_variant:
@@ -101,9 +106,9 @@ cdef class Job:
     cdef sgns_job job
     cdef object arrays  # keeps the buffers alive
 
-    def __cinit__(self, *, tokens, offsets, input_vectors, output_vectors, keep, noise, int32_t dim, int32_t window,
-                  int32_t negative, bint shrink_windows, int32_t centers, int32_t noise_words, bint single_pairs,
-                  int64_t unit_words, int64_t loss_interval, uint64_t seed):
+    def __cinit__(self, *, tokens, offsets, input_vectors, output_vectors, keep, noise, int32_t dim, int32_t left,
+                  int32_t right, int32_t negative, bint shrink_windows, int32_t centers, int32_t noise_words, bint single_pairs,
+                  int64_t unit_words, int64_t loss_interval, uint64_t seed, frozen=None):
         cdef const int32_t[::1] tokens_view = checked(tokens, "tokens", np.int32, 1)
         cdef const int64_t[::1] offsets_view = checked(offsets, "offsets", np.int64, 1)
         cdef float[:, ::1] inputs_view = checked(input_vectors, "input_vectors", np.float32, 2)
@@ -125,13 +130,21 @@ cdef class Job:
             raise ValueError("tokens must be ids of the vocabulary, one at least")
         if len(offsets) < 2 or offsets[0] != 0 or offsets[len(offsets) - 1] != len(tokens) or np.any(offsets[1:] <= offsets[:-1]):
             raise ValueError("offsets must rise from 0 to len(tokens)")
-        if min(window, negative, centers, noise_words, unit_words, loss_interval) < 1:
-            raise ValueError("window, negative, centers, noise_words, unit_words and loss_interval must be positive")
-        if max(window, negative, centers, noise_words) >= 2**20 or unit_words >= 2**30 or (single_pairs and centers > 1):
-            raise ValueError("window, negative, centers, noise_words or unit_words is too large")
-        if (2 * <int64_t>window + centers) * (centers + noise_words + 15) >= 2**31:
-            raise ValueError(f"window={window} times noise_words={noise_words} is too large for one block")
-        self.arrays = (tokens, offsets, input_vectors, output_vectors, keep, noise)
+        if min(negative, centers, noise_words, unit_words, loss_interval) < 1:
+            raise ValueError("negative, centers, noise_words, unit_words and loss_interval must be positive")
+        if min(left, right) < 0 or max(left, right) == 0:
+            raise ValueError("left and right must be 0 or more, and one of them positive")
+        if max(left, right, negative, centers, noise_words) >= 2**20 or unit_words >= 2**30 or (single_pairs and centers > 1):
+            raise ValueError("left, right, negative, centers, noise_words or unit_words is too large")
+        if (<int64_t>left + right + centers) * (centers + noise_words + 15) >= 2**31:
+            raise ValueError(f"left + right = {left + right} times noise_words={noise_words} is too large for one block")
+        cdef const uint8_t[::1] frozen_view
+        if frozen is not None:
+            frozen_view = checked(frozen, "frozen", np.bool_, 1).view(np.uint8)
+            if frozen_view.shape[0] != vocab_size:
+                raise ValueError("frozen must hold one entry a word")
+            self.job.frozen = &frozen_view[0]
+        self.arrays = (tokens, offsets, input_vectors, output_vectors, keep, noise, frozen)
         self.job.tokens = &tokens_view[0]
         self.job.offsets = &offsets_view[0]
         self.job.n_tokens = tokens_view.shape[0]
@@ -144,7 +157,8 @@ cdef class Job:
         self.job.vocab_size = <uint32_t>vocab_size
         self.job.keep = &keep_view[0]
         self.job.noise = <const sgns_noise *>&noise_view[0]
-        self.job.window = window
+        self.job.left = left
+        self.job.right = right
         self.job.shrink_windows = shrink_windows
         self.job.centers = centers
         self.job.noise_words = noise_words
@@ -205,7 +219,9 @@ cdef class Worker:
             state.steps = <float (*)[4]>cut(base, &used, (inputs + 1) * sizeof(state.steps[0]))
             state.kept = <int32_t *>cut(base, &used, piece_size(job) * sizeof(int32_t))
             state.back = <int32_t *>cut(base, &used, piece_size(job) * sizeof(int32_t))
-            state.widths = <int32_t *>cut(base, &used, job.unit_words * sizeof(int32_t))
+            state.reach = <sgns_reach *>cut(base, &used, job.unit_words * sizeof(sgns_reach))
+            if job.frozen != NULL:
+                state.shields = <float *>cut(base, &used, inputs * job.stride * sizeof(float))
             for b in range(BLOCKS_AHEAD):
                 state.blocks[b].inputs = <float **>cut(base, &used, inputs * sizeof(float *))
                 state.blocks[b].outputs = <float **>cut(base, &used, outputs * sizeof(float *))

@@ -40,7 +40,7 @@ class TrainingOptions:
 
     alpha: float = 0.025
     min_alpha: float = 1e-4
-    window: int = 5
+    window: int | tuple[int, int] = 5
     negative: int = 5
     ns_exponent: float = 0.75
     sample: float = 1e-3
@@ -52,7 +52,15 @@ class TrainingOptions:
     compute_loss: bool = False
 
     def __post_init__(self) -> None:
-        check_integer("window", self.window, 1, 2**20 - 1)
+        if isinstance(self.window, tuple):
+            if len(self.window) != 2:
+                raise ValueError(f"window={self.window!r} must be a number of words, or (left, right)")
+            for reach in self.window:
+                check_integer("window", reach, 0, 2**20 - 1)
+            if max(self.window) == 0:
+                raise ValueError("window=(0, 0) holds no context: one side must have at least 1 word")
+        else:
+            check_integer("window", self.window, 1, 2**20 - 1)
         if self.negative == 0:
             raise ValueError("negative=0: fastsgns trains skip-gram with negative sampling; give 5 to 20 noise words")
         check_integer("negative", self.negative, 1, 2**20 - 2)
@@ -158,6 +166,7 @@ def train(
     """
     start = time.perf_counter()
     words = len(corpus.tokens)
+    left, right = options.window if isinstance(options.window, tuple) else (options.window, options.window)
     job = Job(
         tokens=corpus.tokens,
         offsets=corpus.offsets,
@@ -166,7 +175,8 @@ def train(
         keep=sampling.keep_thresholds(counts, options.sample),
         noise=sampling.noise_table(sampling.noise_probabilities(counts, options.ns_exponent)),
         dim=input_vectors.shape[1],
-        window=int(options.window),
+        left=left,
+        right=right,
         negative=int(options.negative),
         shrink_windows=bool(options.shrink_windows),
         **sampling.block_shape(options.negative_sharing, int(options.negative)),

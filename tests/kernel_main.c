@@ -24,7 +24,8 @@ int main(int argc, char **argv) {
     double *rates = read_array(2 * sizeof(double));
     sgns_job job = {
         .n_tokens = n[0], .n_sentences = n[1], .unit_words = n[2], .stride = n[3], .dim = (int32_t)n[4],
-        .vocab_size = (uint32_t)n[5], .window = (int32_t)n[6], .shrink_windows = (int32_t)n[7], .centers = (int32_t)n[8],
+        .vocab_size = (uint32_t)n[5], .left = (int32_t)n[6], .right = (int32_t)n[15],
+        .shrink_windows = (int32_t)n[7], .centers = (int32_t)n[8],
         .noise_words = (int32_t)n[9], .noise_weight = (float)n[10] / (float)n[9], .single_pairs = (int32_t)n[11],
         .loss_interval = n[12], .seed = (uint64_t)n[13], .epoch = (uint64_t)n[14],
         .learning_rate = rates[0], .learning_rate_per_word = rates[1],
@@ -48,7 +49,7 @@ int main(int argc, char **argv) {
         .steps = scratch((inputs + 1) * sizeof(*state.steps)),
         .kept = scratch(piece_size(&job) * sizeof(int32_t)),
         .back = scratch(piece_size(&job) * sizeof(int32_t)),
-        .widths = scratch(job.unit_words * sizeof(int32_t)),
+        .reach = scratch(job.unit_words * sizeof(sgns_reach)),
     };
     for (int b = 0; b < BLOCKS_AHEAD; b++) {
         state.blocks[b].inputs = scratch(inputs * sizeof(float *));

@@ -4,6 +4,7 @@ Written to be read beside the paper, not to be fast; it follows the contract in 
 draws in fastsgns/_c/units.h, and shares no code with either.
 """
 
+import math
 from itertools import pairwise
 
 import numpy as np
@@ -52,7 +53,7 @@ def gradients(inputs, outputs, noise_weight=1.0, sigmoid=sigmoid):
 
 def blocks(job, epoch, unit):
     """What a work unit trains, as (windows, noise words, learning rate); a window is (centre, contexts). All ids."""
-    tokens, offsets, window = job["tokens"], job["offsets"], job["window"]
+    tokens, offsets, window = job["tokens"], job["offsets"], (job["left"], job["right"])
     size, random = job["unit_words"], Random(job["seed"], epoch, unit)
 
     def kept(positions, limit=None):
@@ -78,16 +79,17 @@ def blocks(job, epoch, unit):
         begin, end = max(first, unit_begin), min(last, unit_end)
         if begin >= end:
             continue
-        left = kept(range(begin - 1, max(first, begin - size) - 1, -1), window)[::-1]
+        left = kept(range(begin - 1, max(first, begin - size) - 1, -1), window[0])[::-1]
         words = kept(range(begin, end))
-        right = kept(range(end, min(last, end + size)), window)
+        right = kept(range(end, min(last, end + size)), window[1])
         line = left + words + right
-        widths = [1 + random.below(window) if job["shrink_windows"] else window for _ in words]
+        widths = [1 + random.below(max(window)) if job["shrink_windows"] else max(window) for _ in words]
         rate = job["learning_rate"] + job["learning_rate_per_word"] * begin
         windows = []
         for i, (center, width) in enumerate(zip(words, widths, strict=True)):
             place = len(left) + i
-            contexts = line[max(0, place - width) : place] + line[place + 1 : place + 1 + width]
+            before, behind = (math.ceil(side * width / max(window)) for side in window)
+            contexts = line[max(0, place - before) : place] + line[place + 1 : place + 1 + behind]
             windows += [(center, [context]) for context in contexts] if job["single_pairs"] else [(center, contexts)]
         while windows:
             block = windows[: job["centers"]]
@@ -101,6 +103,7 @@ def blocks(job, epoch, unit):
 def train(job, epoch, input_vectors, output_vectors):
     """One epoch over float64 matrices, in place. Returns pairs, their summed J (before each block's update) and the
     dot products that a block of distinct rows takes."""
+    trained = np.ones(len(input_vectors)) if job.get("frozen") is None else ~job["frozen"]
     pairs, loss, dot_products, noise_weight = 0, 0.0, 0, job["negative"] / job["noise_words"]
     units = -(-len(job["tokens"]) // job["unit_words"])
     for unit in range(units):
@@ -113,6 +116,6 @@ def train(job, epoch, input_vectors, output_vectors):
                 loss += sum(objective(row, old_outputs[outputs], noise_weight) for row in old_inputs[contexts])
                 pairs += len(contexts)
                 gradient = gradients(old_inputs[contexts], old_outputs[outputs], noise_weight)
-                np.subtract.at(input_vectors, contexts, rate * gradient[0])
+                np.subtract.at(input_vectors, contexts, rate * gradient[0] * trained[contexts, np.newaxis])
                 np.subtract.at(output_vectors, outputs, rate * gradient[1])
     return pairs, loss, dot_products

@@ -50,7 +50,7 @@ def with_simde(tmp_path_factory):
 @pytest.mark.parametrize("sharing", SHARING)
 def test_equals_reference(request, sharing, dim, negative, machine, variant):
     program = request.getfixturevalue(machine)
-    job = make_job(sharing=sharing, dim=dim, negative=negative)
+    job = make_job(sharing=sharing, dim=dim, negative=negative, window=(3, 6))
     vocab_size, stride = job["input_vectors"].shape
     header = [
         len(job["tokens"]),
@@ -59,7 +59,7 @@ def test_equals_reference(request, sharing, dim, negative, machine, variant):
         stride,
         dim,
         vocab_size,
-        job["window"],
+        job["left"],
         job["shrink_windows"],
         job["centers"],
         job["noise_words"],
@@ -68,7 +68,7 @@ def test_equals_reference(request, sharing, dim, negative, machine, variant):
         1,
         job["seed"],
         0,
-        0,
+        job["right"],
     ]
     names = ("tokens", "offsets", "input_vectors", "output_vectors", "keep", "noise")
     rates = np.array([job["learning_rate"], job["learning_rate_per_word"]])

@@ -26,6 +26,7 @@ def make_job(
     **shape,
 ):  # fmt: skip
     rng = np.random.default_rng(seed)
+    left, right = (window, window) if isinstance(window, int) else window
     tokens = rng.zipf(1.5, sum(lengths)).clip(max=words).astype(np.int32) - 1
     counts = np.bincount(tokens, minlength=words).astype(np.int64) + 1
     return dict(
@@ -35,7 +36,7 @@ def make_job(
         output_vectors=matrix(rng, words, dim, scale),
         keep=keep_thresholds(counts, sample),
         noise=noise_table(noise_probabilities(counts, 0.75)),
-        dim=dim, window=window, negative=negative, shrink_windows=shrink,
+        dim=dim, left=left, right=right, negative=negative, shrink_windows=shrink,
         unit_words=unit_words, loss_interval=1, seed=seed, **{**block_shape(sharing, negative), **shape},
         learning_rate=learning_rate, learning_rate_per_word=-learning_rate / (2 * len(tokens)),
     )  # fmt: skip
@@ -63,6 +64,7 @@ def check(simd, epoch=3, **options):
     np.testing.assert_allclose(job["output_vectors"][:, :dim], expected_out, rtol=2e-4, atol=2e-5)
     assert not job["input_vectors"][:, dim:].any() and not job["output_vectors"][:, dim:].any()
     assert kernel_loss / pairs == pytest.approx(loss / pairs, rel=2e-3)
+    return job
 
 
 @pytest.mark.parametrize("sharing", SHARING)
@@ -73,6 +75,17 @@ def test_equals_reference_at_each_dim(simd, dim, sharing):
 
 
 @pytest.mark.parametrize("sharing", SHARING)
+@pytest.mark.parametrize("negative", [5, 13])
+@pytest.mark.parametrize("simd", VARIANTS)
+def test_frozen_rows_stay_and_the_others_learn_from_them(simd, negative, sharing):
+    frozen = np.random.default_rng(3).random(30) < 0.4
+    before = make_job(sharing=sharing, dim=17, negative=negative)["input_vectors"]
+    job = check(simd, dim=17, negative=negative, sharing=sharing, frozen=frozen)
+    changed = (job["input_vectors"] != before).any(axis=1)
+    assert not changed[frozen].any() and changed[~frozen].any()
+
+
+@pytest.mark.parametrize("sharing", SHARING)
 @pytest.mark.parametrize("negative", range(1, 21))
 @pytest.mark.parametrize("simd", VARIANTS)
 def test_equals_reference_at_each_number_of_negatives(simd, negative, sharing):
@@ -80,7 +93,7 @@ def test_equals_reference_at_each_number_of_negatives(simd, negative, sharing):
 
 
 @pytest.mark.parametrize("sharing", SHARING)
-@pytest.mark.parametrize("window", [1, 2, 10])
+@pytest.mark.parametrize("window", [1, 2, 10, (0, 3), (4, 0), (2, 7), (5, 1), (0, 1), (1, 0)])
 @pytest.mark.parametrize("shrink", [True, False])
 @pytest.mark.parametrize("simd", VARIANTS)
 def test_equals_reference_at_each_window(simd, shrink, window, sharing):
@@ -173,9 +186,9 @@ def test_sigmoid_table():
 @pytest.mark.parametrize(
     "change",
     [
-        {"dim": 0}, {"dim": 17}, {"window": 0}, {"negative": 0}, {"unit_words": 0}, {"loss_interval": 0},
+        {"dim": 0}, {"dim": 17}, {"left": 0, "right": 0}, {"left": -1}, {"negative": 0}, {"unit_words": 0}, {"loss_interval": 0},
         {"tokens": np.array([99], np.int32)}, {"tokens": np.array([0.5])}, {"tokens": np.array([], np.int32)},
-        {"offsets": np.array([0, 1])}, {"keep": np.zeros(3, np.uint32)},
+        {"frozen": np.zeros(3, bool)}, {"frozen": np.zeros(30, np.uint8)}, {"offsets": np.array([0, 1])}, {"keep": np.zeros(3, np.uint32)},
     ],
 )  # fmt: skip
 def test_job_refuses(change):

@@ -95,7 +95,7 @@ def kernel(tokens, counts, *, negative=5, sample=0.0, output_vectors=None, seed=
     inputs[:] = 1.0
     job = _train.Job(
         tokens=tokens, offsets=np.array([0, len(tokens)]), input_vectors=padded(inputs), output_vectors=padded(outputs),
-        keep=keep_thresholds(counts, sample), noise=noise_table(noise_probabilities(counts, 0.75)), dim=1, window=1,
+        keep=keep_thresholds(counts, sample), noise=noise_table(noise_probabilities(counts, 0.75)), dim=1, left=1, right=1,
         negative=negative, shrink_windows=True, unit_words=4096, loss_interval=1, seed=seed,
         **block_shape("pair", negative),
     )  # fmt: skip

@@ -56,7 +56,9 @@ typedef struct {
     uint32_t vocab_size;
     const uint32_t *keep;       /* [vocab_size] subsampling: a token stays if 32 random bits are <= keep[id] */
     const sgns_noise *noise;    /* [vocab_size] alias table of the noise distribution */
-    int32_t window, shrink_windows;
+    int32_t left, right;        /* the farthest context words before and behind a centre; one of them may be 0 */
+    int32_t shrink_windows;
+    const uint8_t *frozen;      /* [vocab_size] input rows that stay as they are; NULL: none */
     int32_t centers, noise_words; /* a block has that many centres, at most, and draws that many noise words ... */
     float noise_weight;         /* ... which weigh so much each: `negative` noise words a pair in all */
     int32_t single_pairs;       /* instead: a block is one pair */
@@ -66,6 +68,11 @@ typedef struct {
     int64_t next_unit;          /* the shared counter threads take their units from, in corpus order */
     volatile int32_t stop;      /* set from outside: threads return before their next unit */
 } sgns_job;
+
+/* How many words before and behind a centre its window holds. */
+typedef struct {
+    int32_t left, right;
+} sgns_reach;
 
 /* Rows that are trained together, every input against every output; all are distinct but for the blank row, which takes
  * the place of noise that is an output already and gets no gradient. An output may be a centre, noise or both: input i and output k have pairs[i][k] pairs in common, and k is noise, of weight noise[k], to i's other pairs. */
@@ -100,7 +107,8 @@ typedef struct {
     float (*steps)[4];          /* [block_inputs + 1] of zeros between calls */
     int32_t *kept;              /* [piece_size] ids that survived subsampling */
     int32_t *back;              /* [piece_size] how far back the same word stands; FAR_BACK if nowhere near */
-    int32_t *widths;            /* [unit_words] reduced windows */
+    sgns_reach *reach;          /* [unit_words] windows */
+    float *shields;             /* [block_inputs, stride] what is updated in place of frozen rows; only where there are */
     int64_t block_count;        /* blocks of this unit so far */
     int64_t words_done;         /* tokens, kept or not; grows during the call */
     int64_t words_kept, pairs, loss_pairs;
@@ -115,16 +123,16 @@ typedef struct {
 } sgns_variant;
 
 /* The most inputs of a block: its centres and their windows. */
-static inline int64_t block_inputs(const sgns_job *job) { return job->centers + 2 * (int64_t)job->window; }
+static inline int64_t block_inputs(const sgns_job *job) { return job->centers + (int64_t)job->left + job->right; }
 
 /* Outputs of a block, rounded up to whole vectors of any variant. */
 static inline int64_t block_stride(const sgns_job *job) { return (job->centers + job->noise_words + 15) / 16 * 16; }
 
 /* Where a piece's words begin in `kept`: what lies before them can be the context, or is read and not used. */
-static inline int64_t piece_begin(const sgns_job *job) { return job->window + block_inputs(job); }
+static inline int64_t piece_begin(const sgns_job *job) { return job->left + block_inputs(job); }
 
 static inline int64_t piece_size(const sgns_job *job) {
-    return piece_begin(job) + job->unit_words + job->window + REPETITIONS_STEP;
+    return piece_begin(job) + job->unit_words + job->right + REPETITIONS_STEP;
 }
 
 #include "units.h"

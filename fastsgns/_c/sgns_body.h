@@ -150,6 +150,7 @@ static void NAME(update)(const sgns_block *block, int32_t dim, float *old, const
 static void NAME(train_block)(const sgns_job *job, sgns_state *state, const sgns_block *block) {
     float *logits = state->logits;
     int32_t stride = (int32_t)block_stride(job);
+    if (job->frozen) shield_frozen(job, state, block);
     NAME(compute_logits)(block, job->dim, logits, stride);
     count_block(job, state, block, logits);
     NAME(compute_gradients)(block, logits, stride);

@@ -51,6 +51,21 @@ SGNS_INLINE int is_kept(const sgns_job *job, sgns_random *random, int32_t word) 
     return (uint32_t)random_next(random) <= job->keep[word];
 }
 
+/* One draw for both sides: the wider one's reach is uniform from 1 to its end, the other's goes with it. */
+SGNS_INLINE sgns_reach draw_window(const sgns_job *job, sgns_random *random) {
+    sgns_reach reach = {job->left, job->right};
+    if (!job->shrink_windows) return reach;
+    int64_t widest = job->left > job->right ? job->left : job->right;
+    int64_t width = 1 + random_below((uint32_t)random_next(random), (uint32_t)widest);
+    if (job->left != job->right) {
+        reach.left = (int32_t)((job->left * width + widest - 1) / widest);
+        reach.right = (int32_t)((job->right * width + widest - 1) / widest);
+    } else {
+        reach.left = reach.right = (int32_t)width;
+    }
+    return reach;
+}
+
 /* Finds how far back the same word stands, if within the span of a block. In steps, so that compilers vectorise it: what
  * lies before the piece and behind it is compared as well, and not asked for. */
 SGNS_INLINE void find_repetitions(const sgns_job *job, sgns_state *state, const sgns_piece *piece) {
@@ -73,18 +88,15 @@ SGNS_INLINE sgns_piece subsample(const sgns_job *job, sgns_state *state, int64_t
     sgns_piece piece = {words, 0, 0, 0};
     int64_t leftmost = begin - first > job->unit_words ? begin - job->unit_words : first;
     int64_t rightmost = last - end > job->unit_words ? end + job->unit_words : last;
-    for (int64_t t = begin - 1; t >= leftmost && piece.n_left < job->window; t--)
+    for (int64_t t = begin - 1; t >= leftmost && piece.n_left < job->left; t--)
         if (is_kept(job, &state->random, tokens[t])) words[-++piece.n_left] = tokens[t];
     for (int64_t t = begin; t < end; t++) {
         words[piece.n_words] = tokens[t];
         piece.n_words += is_kept(job, &state->random, tokens[t]);
     }
-    for (int64_t t = end; t < rightmost && piece.n_right < job->window; t++)
+    for (int64_t t = end; t < rightmost && piece.n_right < job->right; t++)
         if (is_kept(job, &state->random, tokens[t])) words[piece.n_words + piece.n_right++] = tokens[t];
-    for (int32_t center = 0; center < piece.n_words; center++)
-        state->widths[center] =
-            job->shrink_windows ? 1 + (int32_t)random_below((uint32_t)random_next(&state->random), (uint32_t)job->window)
-                                : job->window;
+    for (int32_t center = 0; center < piece.n_words; center++) state->reach[center] = draw_window(job, &state->random);
     find_repetitions(job, state, &piece);
     state->words_done += end - begin;
     state->words_kept += piece.n_words;
@@ -124,11 +136,14 @@ SGNS_INLINE void prefetch_row(const float *row, int32_t dim) {
 SGNS_INLINE sgns_span add_centers(const sgns_job *job, sgns_state *state, sgns_walk *walk, sgns_block *block) {
     const sgns_piece *piece = &walk->piece;
     const int32_t *back = state->back + piece_begin(job);
-    int32_t n = 0, begin = walk->center, end = begin + 1, piece_end = piece->n_words + piece->n_right;
+    /* On a side without context the outermost centre is in nobody's window. */
+    int32_t n = 0, begin = walk->center + 1, end = walk->center, piece_end = piece->n_words + piece->n_right;
     do {
-        int32_t center = walk->center + n, width = state->widths[center];
-        begin = center - width < begin ? center - width : begin;
-        end = center + width + 1 > end ? center + width + 1 : end;
+        int32_t center = walk->center + n;
+        int32_t first = center - state->reach[center].left + (job->left == 0);
+        int32_t last = center + state->reach[center].right - (job->right == 0);
+        begin = first < begin ? first : begin;
+        end = last + 1 > end ? last + 1 : end;
         state->outputs[n] = (uint32_t)piece->words[center];
         block->outputs[n] = job->output_vectors + piece->words[center] * job->stride;
         prefetch_row(block->outputs[n], job->dim);
@@ -168,8 +183,10 @@ SGNS_INLINE void add_pairs(const sgns_job *job, sgns_state *state, sgns_block *b
     int64_t stride = block_stride(job);
     int32_t size = span.end - span.begin;
     for (int32_t n = 0; n < n_centers; n++) {
-        int32_t center = span.center + first + n, width = state->widths[center], place = center - span.begin;
-        int32_t open = place - width > 0 ? place - width : 0, close = place + width + 1 < size ? place + width + 1 : size;
+        int32_t center = span.center + first + n, place = center - span.begin;
+        int32_t open = place - state->reach[center].left, close = place + state->reach[center].right + 1;
+        open = open > 0 ? open : 0;
+        close = close < size ? close : size;
         state->steps[open][n] += 1.0f;
         if (place >= open && place < close) {
             state->steps[place][n] -= 1.0f;
@@ -260,6 +277,16 @@ SGNS_INLINE int walk_next(const sgns_job *job, sgns_state *state, sgns_walk *wal
     } while (block->n_inputs == 0); /* a word alone, or the end of a window of single pairs */
     add_noise(job, state, block);
     return 1;
+}
+
+/* Lets a block train on copies of its frozen input rows. */
+SGNS_INLINE void shield_frozen(const sgns_job *job, sgns_state *state, const sgns_block *block) {
+    for (int32_t i = 0; i < block->n_inputs; i++) {
+        float *copy = state->shields + i * job->stride;
+        if (!job->frozen[(block->inputs[i] - job->input_vectors) / job->stride]) continue;
+        memcpy(copy, block->inputs[i], (size_t)job->stride * sizeof *copy);
+        block->inputs[i] = copy;
+    }
 }
 
 /* Counts pairs, and on every loss_interval-th block the loss: their ratio is the loss a pair. */
