@@ -1,7 +1,7 @@
 """Fast skip-gram word vectors with negative sampling on multi-core CPUs; a drop-in for gensim's Word2Vec."""
 
 try:
-    from fastsgns import _encode, _train  # noqa: F401
+    from fastsgns import _encode, _ids, _train  # noqa: F401
 except ImportError as error:
     raise ImportError(
         f"{error}: the compiled modules are not in {__path__[0]}. If that is the source folder, start Python "
@@ -10,6 +10,16 @@ except ImportError as error:
 
 from fastsgns.config import __version__, show_config, simd_variants
 from fastsgns.keyedvectors import KeyedVectors
+from fastsgns.vocabulary import RULE_DEFAULT, RULE_DISCARD, RULE_KEEP
 from fastsgns.word2vec import Word2Vec
 
-__all__ = ["KeyedVectors", "Word2Vec", "__version__", "show_config", "simd_variants"]
+__all__ = [
+    "RULE_DEFAULT",
+    "RULE_DISCARD",
+    "RULE_KEEP",
+    "KeyedVectors",
+    "Word2Vec",
+    "__version__",
+    "show_config",
+    "simd_variants",
+]

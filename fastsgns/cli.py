@@ -11,7 +11,7 @@ import os
 import sys
 import time
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import Any, NoReturn
@@ -28,11 +28,21 @@ __all__ = ["main"]
 ROW_BYTES = 1 << 20
 FORMATS = ("safetensors", "word2vec", "word2vec-binary")
 
+
+def window(text: str) -> int | tuple[int, ...]:
+    numbers = tuple(int(number) for number in text.split(","))
+    return numbers if len(numbers) > 1 else numbers[0]
+
+
+def negative(text: str) -> int | str:
+    return text if text == "auto" else int(text)
+
+
 # Word2Vec's parameters as options: name, type and help. Defaults are the constructor's own.
-TRAINING_OPTIONS: tuple[tuple[str, type, str], ...] = (
+TRAINING_OPTIONS: tuple[tuple[str, Callable[[str], Any], str], ...] = (
     ("vector_size", int, "dimensions of the vectors"),
-    ("window", int, "farthest context word, in words"),
-    ("negative", int, "noise words: 5 for large corpora, up to 20 for small ones"),
+    ("window", window, "farthest context word, in words; LEFT,RIGHT for each side"),
+    ("negative", negative, "noise words: 5 for large corpora, up to 20 for small ones, or auto"),
     ("epochs", int, "passes over the corpus"),
     ("workers", int, "threads (default: all cores this process may use)"),
     ("min_count", int, "leave out words that occur less often"),
@@ -48,8 +58,13 @@ TRAINING_OPTIONS: tuple[tuple[str, type, str], ...] = (
     ("sorted_vocab", bool, "most frequent words first, else by first appearance"),
     ("compute_loss", bool, "take the loss on every pair, not on a sample of the windows"),
     ("errors", str, "what to do about invalid UTF-8: strict, replace or ignore"),
+    ("init_vectors", str, "start from the vectors in this file, for the words that it has"),
+    ("freeze", bool, "leave those as they are"),
     ("corpus_cache", str, "keep the encoded corpus in this file, for the next training on it"),
 )
+
+
+METAVARS: dict[Callable[[str], Any], str] = {int: "N", float: "X", window: "N", negative: "N"}
 
 
 class UsageError(Exception):
@@ -121,7 +136,7 @@ def add_training_options(group: Any) -> None:
             group.add_argument(flag, action=argparse.BooleanOptionalAction, default=default, help=text)
         else:
             text += "" if default is None else " (default: %(default)s)"
-            metavar = {int: "N", float: "X"}.get(kind, "FILE" if name == "corpus_cache" else "NAME")
+            metavar = "FILE" if name in ("corpus_cache", "init_vectors") else METAVARS.get(kind, "NAME")
             group.add_argument(flag, type=kind, default=default, metavar=metavar, help=text)
 
 

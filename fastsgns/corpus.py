@@ -20,7 +20,7 @@ from fastsgns.scan import PIECE_BYTES, Scanned, scan_files
 from fastsgns.text import Source, find_files
 from fastsgns.vocabulary import Vocabulary, VocabularyRules
 
-__all__ = ["Corpus", "encode_files", "encode_sentences"]
+__all__ = ["Corpus", "encode_files", "encode_sentences", "recoded"]
 
 REPORT_WORDS = 1 << 18
 
@@ -203,6 +203,16 @@ def assemble(
         offsets[0] = 0
         list(pool.map(lambda chunk, start: chunk.move(tokens, offsets[1:], *start), chunks, starts))
     return vocabulary, Corpus(tokens, offsets, raw_words, sentences)
+
+
+def recoded(corpus: Corpus, ids: NDArray[np.int32]) -> Corpus:
+    """The corpus with every id i replaced by ids[i]; words whose new id is negative are left out."""
+    tokens = ids[corpus.tokens]
+    kept = tokens >= 0
+    sums = np.zeros(len(kept) + 1, np.int64)
+    np.cumsum(kept, out=sums[1:])
+    offsets = np.unique(sums[corpus.offsets])  # of sentences with nothing left, once
+    return Corpus(tokens[kept], offsets, corpus.raw_words, corpus.sentences_read)
 
 
 def layout(chunks: list[Chunk]) -> tuple[list[tuple[int, int, bool]], int, int]:

@@ -10,7 +10,16 @@ from numpy.typing import NDArray
 
 from fastsgns._train import NOISE_DTYPE
 
-__all__ = ["SHARING", "block_shape", "keep_probabilities", "keep_thresholds", "noise_probabilities", "noise_table"]
+__all__ = [
+    "SHARING",
+    "block_shape",
+    "cumulative_table",
+    "keep_probabilities",
+    "keep_thresholds",
+    "negatives_for",
+    "noise_probabilities",
+    "noise_table",
+]
 
 GROUP_CENTERS = 4
 SHARING = ("pair", "window", "group")
@@ -32,6 +41,20 @@ def block_shape(negative_sharing: str, negative: int) -> dict[str, int]:
     if negative_sharing == "group":
         return {"centers": GROUP_CENTERS, "noise_words": negative + 3, "single_pairs": 0}
     return {"centers": 1, "noise_words": negative, "single_pairs": int(negative_sharing == "pair")}
+
+
+def negatives_for(corpus_words: int) -> int:
+    """How many noise words a pair takes where `negative` is "auto".
+
+    Mikolov et al. 2013 (arXiv 1310.4546, section 2.2) advise 5 to 20 for small corpora and 2 to 5 for large ones. Here:
+    20 up to a million words, 5 from a hundred million on, falling by 7.5 with every factor of ten between.
+
+    Examples
+    --------
+    >>> [negatives_for(10**n) for n in (5, 6, 7, 8, 9)]
+    [20, 20, 12, 5, 5]
+    """
+    return int(np.clip(20 - 7.5 * (np.log10(max(corpus_words, 1)) - 6), 5, 20))
 
 
 def keep_probabilities(counts: NDArray[np.int64], sample: float) -> NDArray[np.float64]:
@@ -80,6 +103,18 @@ def noise_probabilities(counts: NDArray[np.int64], ns_exponent: float) -> NDArra
     logs = ns_exponent * np.log(counts)
     weights = np.exp(logs - logs.max())
     return np.asarray(weights / weights.sum())
+
+
+def cumulative_table(probabilities: NDArray[np.float64], domain: int = 2**31 - 1) -> NDArray[np.uint32]:
+    """The noise distribution as gensim keeps it, as sums up to each word on a scale of `domain`; shape (V,).
+
+    Examples
+    --------
+    >>> cumulative_table(np.array([0.75, 0.25]), domain=100)
+    array([ 75, 100], dtype=uint32)
+    """
+    sums = np.cumsum(probabilities)
+    return np.asarray(np.round(sums / sums[-1] * domain), np.uint32)
 
 
 def noise_table(probabilities: NDArray[np.float64]) -> NDArray[Any]:

@@ -8,7 +8,6 @@ import time
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,8 +19,9 @@ from fastsgns._train import Job, Worker
 from fastsgns.checks import check_choice, check_integer, check_real
 from fastsgns.config import SIMD, available_cores, check_simd
 from fastsgns.corpus import Corpus
+from fastsgns.matrices import padded
 
-__all__ = ["TrainingOptions", "TrainingResult", "aligned_matrix", "as_aligned", "initial_vectors", "train"]
+__all__ = ["TrainingOptions", "TrainingResult", "train"]
 
 # Tokens a thread takes at once: some milliseconds of work, so that threads end an epoch together and take the corpus
 # in its order, and too many for the shared counter to matter.
@@ -79,47 +79,18 @@ class TrainingOptions:
 
 @dataclass
 class TrainingResult:
-    """What a run did: tokens gone through and kept by subsampling, pairs, dot products (fewer than
-    pairs * (1 + negative) where noise words are shared), seconds, mean loss per pair by epoch."""
+    """What a run did: epochs, tokens gone through and kept by subsampling, pairs, dot products (fewer than
+    pairs * (1 + negative) where noise words are shared), seconds, mean loss per pair by epoch, and the learning rate
+    that it ended with."""
 
+    epochs: int = 0
     words: int = 0
     words_kept: int = 0
     pairs: int = 0
     dot_products: int = 0
     seconds: float = 0.0
     loss_history: list[float] = field(default_factory=list)
-
-
-def aligned_matrix(rows: int, dim: int) -> NDArray[np.float32]:
-    """Zeros of shape (rows, dim), a view of rows padded to 64 bytes and aligned to them, as the kernels want it.
-
-    Zeroed memory is not touched before it is used, and NumPy asks the system for huge pages.
-    """
-    stride = -(-dim // 16) * 16
-    memory = np.zeros(rows * stride + 16, np.float32)
-    start = -(memory.ctypes.data // memory.itemsize) % 16
-    return memory[start : start + rows * stride].reshape(rows, stride)[:, :dim]
-
-
-def as_aligned(vectors: NDArray[Any]) -> NDArray[np.float32]:
-    """The matrix itself if it is laid out as `aligned_matrix` does, else a copy that is: pickles, for one, are not."""
-    rows, dim = vectors.shape
-    usable = vectors.dtype == np.float32 and vectors.flags.writeable and vectors.ctypes.data % 64 == 0
-    if usable and vectors.strides == (-(-dim // 16) * 64, 4):
-        return vectors
-    aligned = aligned_matrix(rows, dim)
-    aligned[:] = vectors
-    return aligned
-
-
-def initial_vectors(rows: int, dim: int, seed: int) -> NDArray[np.float32]:
-    """Input vectors to start from: uniform in [-0.5 / dim, 0.5 / dim), as in word2vec.c; shape (rows, dim)."""
-    vectors = aligned_matrix(rows, dim)
-    generator = np.random.default_rng(seed % 2**64)
-    for start in range(0, rows, 4096):
-        block = vectors[start : start + 4096]
-        block[:] = (generator.random(block.shape, dtype=np.float32) - np.float32(0.5)) / np.float32(dim)
-    return vectors
+    alpha: float = 0.0
 
 
 def train(
@@ -129,10 +100,12 @@ def train(
     output_vectors: NDArray[np.float32],
     options: TrainingOptions,
     *,
+    frozen: NDArray[np.bool_] | None = None,
+    corpus_share: float = 1.0,
     first_epoch: int = 0,
     progress: bool = False,
     on_epoch_begin: Callable[[], None] | None = None,
-    on_epoch_end: Callable[[TrainingResult], None] | None = None,
+    on_epoch_end: Callable[[TrainingResult], bool] | None = None,
 ) -> TrainingResult:
     """Train both matrices in place.
 
@@ -144,6 +117,12 @@ def train(
         How often each word occurs: subsampling and noise derive from it.
     input_vectors, output_vectors : ndarray of float32, shape (V, dim)
         Views made by `aligned_matrix`, or by `as_aligned`.
+    frozen : ndarray of bool, shape (V,), optional
+        Input vectors that stay as they are.
+    corpus_share : float, default 1.0
+        What part this corpus is of the one that the learning rate's schedule is for: so far it falls in an epoch.
+    on_epoch_end : callable, optional
+        Ends the training if it returns True.
     first_epoch : int
         Epochs trained before: the random draws go on from there.
 
@@ -183,13 +162,15 @@ def train(
         unit_words=UNIT_WORDS,
         loss_interval=1 if options.compute_loss else min(max(words // LOSS_INTERVAL_WORDS, 1), LOSS_INTERVAL),
         seed=int(options.seed) % 2**64,
+        frozen=frozen,
     )
     try:
         workers = [Worker(job, SIMD) for _ in range(min(options.workers, -(-words // UNIT_WORDS)))]
     except MemoryError as error:
         raise MemoryError(f"{error}: window={options.window} times negative={options.negative} is too large") from None
     return_freed_memory()  # what words and tables were made with, before the output vectors are first written to
-    slope = (options.min_alpha - options.alpha) / (words * options.epochs)
+    fall = (options.min_alpha - options.alpha) / options.epochs  # of the learning rate in an epoch
+    slope = fall * corpus_share / words
     result = TrainingResult()
     result.seconds = time.perf_counter() - start
     epochs_without_pairs = 0
@@ -197,7 +178,7 @@ def train(
         for epoch in range(options.epochs):
             if on_epoch_begin:
                 on_epoch_begin()
-            alpha = options.alpha + slope * words * epoch
+            alpha = options.alpha + fall * epoch
 
             def report(done: int, epoch: int = epoch, alpha: float = alpha) -> None:
                 loss = f"{result.loss_history[-1]:.3f}" if result.loss_history else "-"
@@ -209,6 +190,7 @@ def train(
             job.begin_epoch(first_epoch + epoch, alpha, slope)
             run_threads(job, workers, report)
             result.seconds += time.perf_counter() - start
+            result.epochs, result.alpha = epoch + 1, alpha + slope * words
             pairs = result.pairs
             add_counts(result, workers)
             epochs_without_pairs += result.pairs == pairs
@@ -216,12 +198,12 @@ def train(
                 raise FloatingPointError(
                     f"the loss became {result.loss_history[-1]} in epoch {epoch + 1}: alpha={options.alpha} is too high"
                 )
-            if on_epoch_end:
-                on_epoch_end(result)
+            if on_epoch_end and on_epoch_end(result):
+                break
     check_finite(options, input_vectors, output_vectors)
     if epochs_without_pairs:
         warnings.warn(
-            f"{epochs_without_pairs} of {options.epochs} epochs trained no pair: sample={options.sample} leaves no two"
+            f"{epochs_without_pairs} of {result.epochs} epochs trained no pair: sample={options.sample} leaves no two"
             " words of a sentence of so small a corpus; give a higher one, or 0 to keep all",
             stacklevel=3,
         )
@@ -233,12 +215,6 @@ def check_finite(options: TrainingOptions, *matrices: NDArray[np.float32]) -> No
     for matrix in matrices:
         if not all(np.isfinite(matrix[i : i + CHECKED_ROWS]).all() for i in range(0, len(matrix), CHECKED_ROWS)):
             raise FloatingPointError(f"the vectors overflowed in the last epoch: alpha={options.alpha} is too high")
-
-
-def padded(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
-    """The rows of an `aligned_matrix` with their padding."""
-    stride = vectors.strides[0] // vectors.itemsize
-    return np.lib.stride_tricks.as_strided(vectors, (len(vectors), stride))
 
 
 def run_threads(job: Job, workers: list[Worker], report: Callable[[int], None]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -12,7 +12,12 @@ from numpy.typing import NDArray
 
 from fastsgns.checks import check_integer
 
-__all__ = ["Vocabulary", "VocabularyRules"]
+__all__ = ["RULE_DEFAULT", "RULE_DISCARD", "RULE_KEEP", "TrimRule", "Vocabulary", "VocabularyRules"]
+
+# What a trim rule says of a word; the same numbers as gensim.utils has.
+RULE_DEFAULT, RULE_DISCARD, RULE_KEEP = 0, 1, 2
+
+TrimRule = Callable[[Any, int, int], int | None]
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,6 +59,15 @@ class Vocabulary:
         """The id of each word."""
         return {word: i for i, word in enumerate(self.words)}
 
+    def extended(self, other: Vocabulary) -> Vocabulary:
+        """This vocabulary with the words of another behind it; counts are added up, the corpus is the other's."""
+        words = self.words + [word for word in other.words if word not in self.index]
+        counts = np.zeros(len(words), np.int64)
+        counts[: len(self)] = self.counts
+        extended = Vocabulary(words, counts, other.raw_words, other.sentences)
+        counts[[extended.index[word] for word in other.words]] += other.counts
+        return extended
+
 
 @dataclass(frozen=True)
 class VocabularyRules:
@@ -69,6 +83,11 @@ class VocabularyRules:
         counts depend on the order of the text; here both bounds hold exactly, at the end.
     sorted_vocab : bool, default True
         Most frequent words first, those of equal count in order of first appearance; otherwise all in that order.
+    trim_rule : callable, optional
+        Called with every word, its count and the `min_count` in force; RULE_KEEP and RULE_DISCARD (2 and 1) decide,
+        RULE_DEFAULT (0) and None leave it to the count.
+    least_words : int, default 2
+        Fewer are refused: one word leaves nothing to predict.
 
     Examples
     --------
@@ -81,7 +100,9 @@ class VocabularyRules:
     min_count: int = 5
     max_vocab_size: int | None = None
     max_final_vocab: int | None = None
-    sorted_vocab: bool = field(default=True)
+    sorted_vocab: bool = True
+    trim_rule: TrimRule | None = None
+    least_words: int = 2
 
     def __post_init__(self) -> None:
         check_integer("min_count", self.min_count, 0)
@@ -89,7 +110,12 @@ class VocabularyRules:
             if getattr(self, name) is not None:
                 check_integer(name, getattr(self, name), 2)
 
-    def select(self, counts: NDArray[np.int64], first: NDArray[np.int64] | None = None) -> NDArray[np.int64]:
+    def select(
+        self,
+        counts: NDArray[np.int64],
+        first: NDArray[np.int64] | None = None,
+        words: Callable[[NDArray[np.int64]], list[Any]] | None = None,
+    ) -> NDArray[np.int64]:
         """The words to keep.
 
         Parameters
@@ -98,6 +124,8 @@ class VocabularyRules:
             Occurrences of every word.
         first : ndarray of int64, shape (n,), optional
             Numbers that rise in the order of first appearance; by default the words are in that order.
+        words : callable, optional
+            Gives the words of places in `counts`; needed where there is a `trim_rule`.
 
         Returns
         -------
@@ -107,13 +135,16 @@ class VocabularyRules:
         Raises
         ------
         ValueError
-            If fewer than two words are left: there would be nothing to predict.
+            If fewer than `least_words` are left; and for what no trim rule may answer.
         """
-        if len(counts) == 0:
+        if len(counts) == 0 and self.least_words:
             raise ValueError("the corpus is empty: it holds no word at all")
         threshold = self.effective_min_count(counts)
-        kept = np.flatnonzero(counts >= threshold)
-        if len(kept) < 2:
+        keep = counts >= threshold
+        if self.trim_rule is not None and words is not None:
+            keep = self.trimmed(self.trim_rule, words(np.arange(len(counts))), counts, keep, threshold)
+        kept = np.flatnonzero(keep)
+        if len(kept) < self.least_words:
             raise ValueError(self.complaint(counts, threshold, len(kept)))
         if first is not None:
             kept = kept[np.argsort(first[kept])]
@@ -138,10 +169,29 @@ class VocabularyRules:
             index = vocabulary.index
             found = [index.get(word, -1) for word in words(np.arange(len(counts)))]
             return vocabulary, np.array(found, np.int32)
-        kept = self.select(counts, first)
+        kept = self.select(counts, first, words)
         ids = np.full(len(counts), -1, np.int32)
         ids[kept] = np.arange(len(kept), dtype=np.int32)
         return Vocabulary(words(kept), counts[kept], raw_words, sentences), ids
+
+    @staticmethod
+    def trimmed(
+        rule: TrimRule, words: list[Any], counts: NDArray[np.int64], keep: NDArray[np.bool_], threshold: int
+    ) -> NDArray[np.bool_]:
+        """`keep`, but for the words that the rule decides on."""
+        keep = keep.copy()
+        for i, (word, count) in enumerate(zip(words, counts.tolist(), strict=True)):
+            answer = rule(word, count, threshold)
+            if answer is None:  # a function that ran to its end
+                continue
+            if isinstance(answer, bool) or answer not in (RULE_DEFAULT, RULE_DISCARD, RULE_KEEP):
+                raise ValueError(
+                    f"trim_rule({word!r}, {count}, {threshold}) gave {answer!r}: it must be RULE_DEFAULT (0), "
+                    "RULE_DISCARD (1) or RULE_KEEP (2)"
+                )
+            if answer != RULE_DEFAULT:
+                keep[i] = answer == RULE_KEEP
+        return keep
 
     def effective_min_count(self, counts: NDArray[np.int64]) -> int:
         """`min_count`, raised as far as the bounds on the vocabulary ask for."""
@@ -159,4 +209,5 @@ class VocabularyRules:
         if threshold > self.min_count:
             bounds = f"max_vocab_size={self.max_vocab_size}, max_final_vocab={self.max_final_vocab}"
             return f"{bounds}: {found}, and {left} left when words of equal count go together; give a higher bound"
-        return f"min_count={self.min_count}: {found}, so that {left} left; give a lower min_count or more text"
+        by = f"min_count={self.min_count}" + (" and trim_rule" if self.trim_rule else "")
+        return f"{by}: {found}, so that {left} left; give a lower min_count or more text"

@@ -4,42 +4,40 @@ from __future__ import annotations
 
 import logging
 import os
-import time
+import sys
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
-from tqdm.auto import tqdm
 
-from fastsgns import formats
+from fastsgns import modelfile
 from fastsgns._encode import ERRORS
+from fastsgns.building import VocabularyBuilder
 from fastsgns.checks import check_choice, check_integer, plain
 from fastsgns.config import SIMD, __version__, available_cores, peak_rss_bytes
-from fastsgns.corpus import Corpus, encode_files, encode_sentences
+from fastsgns.corpus import Corpus
 from fastsgns.keyedvectors import KeyedVectors
+from fastsgns.matrices import Freeze, InitVectors, as_aligned, frozen_rows
+from fastsgns.sampling import negatives_for
 from fastsgns.text import Source
-from fastsgns.trainer import TrainingOptions, TrainingResult, aligned_matrix, as_aligned, initial_vectors, train
-from fastsgns.vocabulary import Vocabulary, VocabularyRules
+from fastsgns.trainer import TrainingOptions, TrainingResult, train
+from fastsgns.vectormath import best_first
+from fastsgns.vocabulary import TrimRule
+
+if sys.version_info >= (3, 11):
+    from typing import Self
+else:
+    Self = Any
 
 __all__ = ["Word2Vec"]
 
 logger = logging.getLogger(__name__)
 
-
-# What a saved model records besides its matrices, and a loaded one is made of.
-PARAMETERS = (
-    "vector_size", "alpha", "min_alpha", "window", "min_count", "max_vocab_size", "max_final_vocab", "sample", "seed",
-    "workers", "negative", "ns_exponent", "epochs", "sorted_vocab", "compute_loss", "shrink_windows",
-    "negative_sharing", "errors",
-)  # fmt: skip
-# Arguments of gensim's that change nothing here.
-WITHOUT_EFFECT = ("cbow_mean", "hashfxn", "null_word", "trim_rule", "batch_words", "comment")
-HISTORY = ("corpus_count", "corpus_total_words", "epochs_trained", "loss_history", "report")
+# Arguments of gensim's that change no training here.
+WITHOUT_EFFECT = ("cbow_mean", "hashfxn", "null_word", "batch_words", "comment")
 
 
-class Word2Vec:
+class Word2Vec(VocabularyBuilder):
     """Skip-gram word vectors with negative sampling (Mikolov et al. 2013, arXiv 1301.3781 and 1310.4546).
 
     Give `sentences` or `corpus_file` to train at once; give neither to call `build_vocab` and `train` yourself.
@@ -57,8 +55,9 @@ class Word2Vec:
         Dimensions of the vectors.
     alpha, min_alpha : float, default 0.025 and 0.0001
         The learning rate falls linearly from the one to the other over all epochs.
-    window : int, default 5
-        The farthest a context word may be from its centre, in words that survive subsampling.
+    window : int or tuple of two, default 5
+        The farthest a context word may be from its centre, in words that survive subsampling; (left, right) sets it for
+        words before the centre and behind it, 0 for none of them.
     min_count : int, default 5
         Words that occur less often are left out.
     max_vocab_size, max_final_vocab : int, optional
@@ -71,11 +70,15 @@ class Word2Vec:
         Threads; by default all cores this process may use. A saved model remembers another number only.
     sg, hs : int
         Accepted as 1 and 0: fastsgns trains skip-gram with negative sampling.
-    cbow_mean, hashfxn, null_word, trim_rule, batch_words, comment
-        Accepted for gensim's sake, in their places, and without effect; but a `trim_rule` or `null_word` that asks for
-        something is refused.
-    negative : int, default 5
-        Noise words; 5 for large corpora, up to 20 for small ones.
+    trim_rule : callable, optional
+        Called as ``trim_rule(word, count, min_count)`` for every word when the vocabulary is built: `RULE_KEEP` and
+        `RULE_DISCARD` (2 and 1) decide, `RULE_DEFAULT` (0) leaves it to the count. It is not saved.
+    cbow_mean, hashfxn, null_word, batch_words, comment
+        Accepted for gensim's sake, in their places, and without effect on training; `cbow_mean` has one on
+        `predict_output_word`, and `comment` is saved.
+    negative : int or "auto", default 5
+        Noise words; 5 for large corpora, up to 20 for small ones. "auto" chooses by the number of words:
+        `fastsgns.sampling.negatives_for`.
     ns_exponent : float, default 0.75
         Noise words are drawn from count ** ns_exponent.
     epochs : int, default 5
@@ -85,7 +88,8 @@ class Word2Vec:
     compute_loss : bool, default False
         Take the loss on every pair. Otherwise a long corpus gives a sample, a 64th of it, at no cost worth naming.
     callbacks : iterable of objects
-        Their ``on_train_begin``, ``on_epoch_begin``, ``on_epoch_end`` and ``on_train_end`` are called with the model.
+        Their ``on_train_begin``, ``on_epoch_begin``, ``on_epoch_end`` and ``on_train_end`` are called with the model;
+        those of gensim's do. One that sets ``model.stop_training = True`` ends the training after the epoch.
     shrink_windows : bool, default True
         Draw each window's width uniformly from 1 to `window`; otherwise use `window`.
     negative_sharing : {"group", "window", "pair"}, default "group"
@@ -99,6 +103,12 @@ class Word2Vec:
         What to do about invalid UTF-8.
     corpus_cache : path, optional
         Keep the encoded corpus in this memory-mapped file, and use it again while source and parameters are unchanged.
+    init_vectors : KeyedVectors or path, optional
+        Vectors to start from, for the words that they have; others start at random. A path is of a native file or, if
+        it ends in .bin, .txt or .vec (packed or not), of word2vec's format.
+    freeze : bool or iterable of words, default False
+        Input vectors that training leaves as they are: True for all that `init_vectors` gives, or those named. Later,
+        ``wv.vectors_lockf`` says so, an array with 0 for every frozen word and 1 for the others.
 
     Attributes
     ----------
@@ -110,6 +120,12 @@ class Word2Vec:
         Mean negative-sampling loss per pair, one an epoch.
     corpus_count, corpus_total_words : int
         Sentences and tokens of the corpus, rare words counted too.
+    epochs_trained, train_count : int
+        Epochs and calls of `train` so far.
+    total_train_time : float
+        Seconds of training so far.
+    min_alpha_yet_reached : float
+        The lowest learning rate so far: where ``train(start_alpha=...)`` goes on with a schedule.
     report : dict
         Figures of the last training: sizes, seconds, words a second.
 
@@ -136,7 +152,7 @@ class Word2Vec:
         corpus_file: Source | None = None,
         vector_size: int = 100,
         alpha: float = 0.025,
-        window: int = 5,
+        window: int | tuple[int, int] = 5,
         min_count: int = 5,
         max_vocab_size: int | None = None,
         sample: float = 1e-3,
@@ -145,13 +161,13 @@ class Word2Vec:
         min_alpha: float = 1e-4,
         sg: int = 1,
         hs: int = 0,
-        negative: int = 5,
+        negative: int | str = 5,
         ns_exponent: float = 0.75,
         cbow_mean: int = 1,
         hashfxn: object = None,
         epochs: int = 5,
         null_word: int = 0,
-        trim_rule: object = None,
+        trim_rule: TrimRule | None = None,
         sorted_vocab: bool | int = True,
         batch_words: int = 10000,
         compute_loss: bool = False,
@@ -164,36 +180,38 @@ class Word2Vec:
         progress: bool = False,
         errors: str = "strict",
         corpus_cache: str | os.PathLike[str] | None = None,
+        init_vectors: InitVectors | None = None,
+        freeze: Freeze = False,
     ) -> None:
         if sg != 1 or hs != 0:
             raise ValueError(f"sg={sg!r}, hs={hs!r}: fastsgns trains skip-gram with negative sampling, sg=1 and hs=0")
-        if trim_rule is not None or null_word != 0:
-            raise ValueError(
-                "trim_rule and null_word are not supported: use min_count, max_final_vocab or your own filter"
-            )
+        if trim_rule is not None and not callable(trim_rule):
+            raise ValueError(f"trim_rule={trim_rule!r} must be callable: trim_rule(word, count, min_count)")
+        if freeze is not False and init_vectors is None:
+            raise ValueError("freeze is for vectors that init_vectors gives; otherwise set wv.vectors_lockf")
         if sentences is not None and corpus_file is not None:
             raise ValueError("sentences and corpus_file are both given: choose one")
         check_integer("vector_size", vector_size, 1, 2**20)
         check_choice("errors", errors, ERRORS)
         vector_size = int(vector_size)
-        self.vector_size, self.alpha, self.min_alpha, self.window = vector_size, alpha, min_alpha, window
+        self.vector_size, self.alpha, self.min_alpha = vector_size, alpha, min_alpha
+        self.window = tuple(window) if isinstance(window, (tuple, list)) else window
         self.min_count, self.max_vocab_size, self.max_final_vocab = min_count, max_vocab_size, max_final_vocab
         self.sample, self.seed, self.negative, self.ns_exponent = sample, seed, negative, ns_exponent
         self.workers = available_cores() if workers is None else workers
         self.epochs, self.sorted_vocab, self.compute_loss = epochs, bool(sorted_vocab), bool(compute_loss)
         self.shrink_windows, self.negative_sharing = bool(shrink_windows), negative_sharing
         self.callbacks, self.progress, self.errors, self.corpus_cache = tuple(callbacks), progress, errors, corpus_cache
+        self.trim_rule, self.init_vectors = trim_rule, init_vectors
+        self.freeze = freeze if isinstance(freeze, bool) else list(freeze)
+        self.sg, self.hs, self.cbow_mean, self.null_word = 1, 0, cbow_mean, null_word
+        self.hashfxn, self.batch_words, self.comment = hashfxn, batch_words, comment
+        super().__init__()
         self.options()  # refuses bad values before any work
         self.rules()
-        self.wv = KeyedVectors(vector_size)
-        self.syn1neg: NDArray[np.float32] = aligned_matrix(0, vector_size)
-        self.corpus_count = self.corpus_total_words = self.epochs_trained = 0
-        self.loss_history: list[float] = []
         self.report: dict[str, Any] = {}
-        self._vocabulary: Vocabulary | None = None
-        self._source: tuple[Any, Any] = (None, None)  # the iterable or the path that _corpus was encoded from
-        self._corpus: Corpus | None = None
-        self._scan_seconds = 0.0
+        self.train_count, self.total_train_time, self.min_alpha_yet_reached = 0, 0.0, float(alpha)
+        self.stop_training = False
         if sentences is not None or corpus_file is not None:
             self.build_vocab(sentences, corpus_file)
             self.train(sentences, corpus_file)
@@ -202,81 +220,10 @@ class Word2Vec:
     def options(self, **changes: Any) -> TrainingOptions:
         """The parameters as the trainer wants them, checked."""
         values = {name: getattr(self, name) for name in TrainingOptions.__dataclass_fields__}
+        if isinstance(self.negative, str):
+            check_choice("negative", self.negative, ("auto",))
+            values["negative"] = negatives_for(self.corpus_total_words)
         return TrainingOptions(**{name: plain(value) for name, value in {**values, **changes}.items()})
-
-    def rules(self) -> VocabularyRules:
-        """The parameters of the vocabulary, checked."""
-        bounds = plain(self.min_count), plain(self.max_vocab_size), plain(self.max_final_vocab)
-        return VocabularyRules(*bounds, self.sorted_vocab)
-
-    def build_vocab(
-        self,
-        corpus_iterable: Iterable[Any] | None = None,
-        corpus_file: Source | None = None,
-        update: bool = False,
-        progress_per: int = 10000,
-        keep_raw_vocab: bool = False,
-        trim_rule: object = None,
-    ) -> None:
-        """Count the words of a corpus and make vectors for those that stay.
-
-        Parameters
-        ----------
-        corpus_iterable, corpus_file
-            As `sentences` and `corpus_file` of the constructor; one of them.
-        update, trim_rule
-            Not supported: False and None.
-        progress_per, keep_raw_vocab
-            Accepted for gensim's sake, without effect.
-
-        Raises
-        ------
-        ValueError
-            If no word reaches `min_count`, or the corpus is not what it should be.
-        """
-        if update or trim_rule is not None:
-            raise ValueError("update=True and trim_rule are not supported: build the vocabulary from the whole corpus")
-        vocabulary, corpus = self._encode(corpus_iterable, corpus_file, None)
-        vectors = initial_vectors(len(vocabulary), self.vector_size, self.options().seed)
-        outputs = aligned_matrix(len(vocabulary), self.vector_size)
-        self._source, self._corpus = (corpus_iterable, corpus_file), corpus
-        self._vocabulary, self.syn1neg = vocabulary, outputs
-        self.corpus_count, self.corpus_total_words = vocabulary.sentences, vocabulary.raw_words
-        self.wv = KeyedVectors.from_arrays(vocabulary.words, vectors, vocabulary.counts)
-        self.epochs_trained, self.loss_history = 0, []
-        sizes = vocabulary.raw_words, len(vocabulary), vocabulary.sentences
-        logger.info("%d words, %d of them distinct and kept, in %d sentences", *sizes)
-
-    def _encode(
-        self, sentences: Iterable[Any] | None, corpus_file: Source | None, vocabulary: Vocabulary | None
-    ) -> tuple[Vocabulary, Corpus]:
-        if (sentences is None) == (corpus_file is None):
-            raise ValueError("give either a corpus_iterable or a corpus_file")
-        start = time.perf_counter()
-        unit = "B" if corpus_file is not None else "word"
-        with tqdm(unit=unit, unit_scale=True, desc="scan", disable=not self.progress) as bar:
-
-            def report(done: int, total: int | None) -> None:
-                bar.total = total
-                bar.update(done - bar.n)
-
-            if corpus_file is not None:
-                encoded = encode_files(
-                    corpus_file, rules=self.rules(), workers=self.workers, errors=self.errors,
-                    corpus_cache=self.corpus_cache, vocabulary=vocabulary, progress=report,
-                )  # fmt: skip
-            else:
-                assert sentences is not None
-                encoded = encode_sentences(
-                    sentences,
-                    rules=self.rules(),
-                    workers=self.workers,
-                    corpus_cache=self.corpus_cache,
-                    vocabulary=vocabulary,
-                    progress=report,
-                )
-        self._scan_seconds = time.perf_counter() - start
-        return encoded
 
     def train(
         self,
@@ -300,10 +247,14 @@ class Word2Vec:
         corpus_iterable, corpus_file
             One of them, as in `build_vocab`; the very iterable or path given there is not read again. Words outside
             the vocabulary are left out.
-        total_examples, total_words, word_count, queue_factor, report_delay : optional
-            Accepted for gensim's sake; the corpus is encoded before training, so its length is known.
+        total_examples, total_words : int, optional
+            Sentences or words of the whole corpus, if this is a part of it: in an epoch over it the learning rate falls
+            by so much less. The length of the part itself is known, and need not be given.
+        word_count, queue_factor, report_delay : optional
+            Accepted for gensim's sake, without effect.
         epochs, start_alpha, end_alpha, compute_loss, callbacks
-            In place of the constructor's for this call.
+            In place of the constructor's for this call. Every call begins the schedule of the learning rate anew;
+            ``start_alpha=model.min_alpha_yet_reached`` goes on where the last one ended.
 
         Returns
         -------
@@ -322,13 +273,15 @@ class Word2Vec:
         given = corpus_iterable is not None, corpus_file is not None
         known_iterable, known_file = self._source
         if self._corpus is not None and (
-            (given == (True, False) and corpus_iterable is known_iterable)
+            (given == (True, False) and same_source(corpus_iterable, known_iterable))
             or (given == (False, True) and corpus_file == known_file)
         ):
             corpus = self._corpus
         else:
-            _, corpus = self._encode(corpus_iterable, corpus_file, self._vocabulary)
+            _, corpus = self._encode(corpus_iterable, corpus_file, self.rules(), self._vocabulary)
             self._source, self._corpus = (corpus_iterable, corpus_file), corpus
+        if corpus.raw_words == 0:
+            raise ValueError("the corpus is empty; a generator is used up after one pass: give a new one, or a list")
         if len(corpus.tokens) == 0:
             raise ValueError("no token of this corpus is in the vocabulary: is it split as the first one was?")
         options = self.options(
@@ -338,32 +291,42 @@ class Word2Vec:
             compute_loss=self.compute_loss if compute_loss is None else compute_loss,
         )
         self._check_rows()
+        if options.alpha > self.min_alpha_yet_reached:
+            rates = self.min_alpha_yet_reached, options.alpha
+            logger.warning("alpha rises from %g to %g: start_alpha=model.min_alpha_yet_reached goes on instead", *rates)
+        frozen = frozen_rows(getattr(self.wv, "vectors_lockf", None), len(self.wv))
         self.wv.vectors, self.syn1neg = as_aligned(self.wv.vectors), as_aligned(self.syn1neg)
+        self.stop_training = False
         listeners = self.callbacks if callbacks is None else tuple(callbacks)
 
         def call(event: str) -> None:
             for listener in listeners:
                 getattr(listener, event, lambda model: None)(self)
 
-        def end_epoch(result: TrainingResult) -> None:
+        def end_epoch(result: TrainingResult) -> bool:
             self.epochs_trained += 1
             self.loss_history.append(result.loss_history[-1])
             self.wv._invalidate()  # for the callbacks
             logger.info("epoch %d: loss %.4f a pair", self.epochs_trained, self.loss_history[-1])
             call("on_epoch_end")
+            return self.stop_training
 
         call("on_train_begin")
         try:
             result = train(
                 corpus, self._vocabulary.counts, self.wv.vectors, self.syn1neg, options,
+                frozen=frozen, corpus_share=corpus_share(corpus, total_examples, total_words),
                 first_epoch=self.epochs_trained, progress=self.progress,
                 on_epoch_begin=lambda: call("on_epoch_begin"), on_epoch_end=end_epoch,
             )  # fmt: skip
         finally:
             self.wv._invalidate()  # whether an epoch ended or was interrupted
+        self.train_count += 1
+        self.total_train_time += result.seconds
+        self.min_alpha_yet_reached = min(self.min_alpha_yet_reached, result.alpha)
         self._make_report(corpus, options, result)
         call("on_train_end")
-        return result.words_kept, corpus.raw_words * options.epochs
+        return result.words_kept, corpus.raw_words * result.epochs
 
     def _check_rows(self) -> None:
         """ValueError if words or matrices were exchanged: rows no longer stand for the words of the vocabulary."""
@@ -385,7 +348,9 @@ class Word2Vec:
             "scan_seconds": self._scan_seconds,
             "train_seconds": result.seconds,
             "total_seconds": self._scan_seconds + result.seconds,
-            "words_per_second": corpus.raw_words * options.epochs / result.seconds if result.seconds else 0.0,
+            "words_per_second": corpus.raw_words * result.epochs / result.seconds if result.seconds else 0.0,
+            "epochs": result.epochs,
+            "negative": options.negative,
             "workers": options.workers,
             "simd": SIMD,
             "negative_sharing": options.negative_sharing,
@@ -398,8 +363,76 @@ class Word2Vec:
         """The mean loss per pair of the last epoch; 0 before any. (gensim's is a running sum.)"""
         return self.loss_history[-1] if self.loss_history else 0.0
 
-    def save(self, path: str | os.PathLike[str]) -> None:
+    def predict_output_word(self, context_words_list: Iterable[Any], topn: int = 10) -> list[tuple[Any, float]] | None:
+        """The most probable centre words amid given context words.
+
+        A full softmax over all output vectors, of the mean of the context's input vectors (their sum, if
+        ``cbow_mean=0``): what a model trained so would say, and so a rough guess only.
+
+        Parameters
+        ----------
+        context_words_list : iterable of words
+            Unknown ones are left out.
+        topn : int, default 10
+
+        Returns
+        -------
+        list of (word, float), or None
+            Most probable first; None, and a warning in the log, if no context word is known.
+
+        Examples
+        --------
+        >>> lines = [["red", "green", "blue"], ["one", "two", "three"]] * 200
+        >>> model = Word2Vec(lines, vector_size=16, sample=0, epochs=20, workers=1)
+        >>> model.predict_output_word(["red", "blue"], topn=1)[0][0]
+        'green'
+        """
+        rows = [self.wv.get_index(word) for word in context_words_list if word in self.wv]
+        if not rows:
+            logger.warning("predict_output_word: no context word is in the vocabulary")
+            return None
+        hidden = self.wv.vectors[rows].sum(axis=0)
+        if self.cbow_mean:
+            hidden = hidden / len(rows)
+        logits = (self.syn1neg @ hidden).astype(np.float64)
+        odds = np.exp(logits - logits.max())
+        odds /= odds.sum()
+        return [(self.wv.index_to_key[row], float(odds[row])) for row in best_first(odds, topn)]
+
+    @property
+    def context_wv(self) -> KeyedVectors:
+        """The output (context) vectors, `syn1neg`, with their words; a view, for queries and saving."""
+        return KeyedVectors.from_arrays(self.wv.index_to_key, self.syn1neg, self.wv.expandos.get("count"))
+
+    def averaged_wv(self) -> KeyedVectors:
+        """The mean of every word's input and output vector, as GloVe's authors sum theirs (Pennington et al. 2014)."""
+        mean = (self.wv.vectors + self.syn1neg) / np.float32(2)
+        return KeyedVectors.from_arrays(self.wv.index_to_key, mean, self.wv.expandos.get("count"))
+
+    def init_sims(self, replace: bool = False) -> None:
+        """Deprecated in gensim 4: with ``replace=True``, `wv.unit_normalize_all`."""
+        self.wv.fill_norms()
+        if replace:
+            self.wv.unit_normalize_all()
+
+    def __str__(self) -> str:
+        return f"{type(self).__name__}<vocab={len(self.wv)}, vector_size={self.vector_size}, alpha={self.alpha}>"
+
+    def save(
+        self,
+        path: str | os.PathLike[str],
+        separately: object = None,
+        sep_limit: int = 0,
+        ignore: object = (),
+        pickle_protocol: int = 0,
+    ) -> None:
         """Save the whole model, both matrices, as one safetensors file; nothing in it is ever unpickled.
+
+        Parameters
+        ----------
+        path : path
+        separately, sep_limit, ignore, pickle_protocol
+            Accepted for gensim's sake, without effect.
 
         Raises
         ------
@@ -409,51 +442,24 @@ class Word2Vec:
         if self._vocabulary is None:
             raise ValueError("there is nothing to save yet: call build_vocab first")
         self._check_rows()
-        tensors = {
-            **formats.pack_keys(self.wv.index_to_key),
-            "vectors": np.ascontiguousarray(self.wv.vectors),
-            "output_vectors": np.ascontiguousarray(self.syn1neg),
-            "counts": self._vocabulary.counts,
-        }
-        # The next machine has other cores.
-        workers = None if self.workers == available_cores() else plain(self.workers)
-        metadata = {
-            "kind": "Word2Vec",
-            "parameters": {name: plain(getattr(self, name)) for name in PARAMETERS} | {"workers": workers},
-            "history": {name: plain(getattr(self, name)) for name in HISTORY},
-        }
-        formats.save_tensors(path, tensors, metadata)
+        modelfile.save(self, path)
 
     @classmethod
-    def load(cls, path: str | os.PathLike[str]) -> Word2Vec:
+    def load(cls, path: str | os.PathLike[str], mmap: str | None = None) -> Self:
         """Load a model that `save` wrote; it can be trained on.
+
+        Parameters
+        ----------
+        path : path
+        mmap : {None, "r", "c"}, optional
+            Map both matrices instead of reading them, read-only or copy-on-write; training makes copies.
 
         Raises
         ------
         ValueError
-            If the file is damaged or of another kind.
+            If the file is damaged or of another kind; files of gensim's own `save` are pickles, to be read by gensim.
         """
-        tensors, metadata = formats.load_tensors(path, "Word2Vec")
-        try:
-            parameters, history = dict(metadata["parameters"]), dict(metadata["history"])
-            model = cls(**{name: parameters[name] for name in PARAMETERS})
-            words, counts = formats.unpack_keys(tensors), tensors["counts"]
-            shape = (len(words), model.vector_size)
-            matrices = tensors["vectors"], tensors["output_vectors"]
-            if any(matrix.shape != shape or matrix.dtype != np.float32 for matrix in matrices):
-                raise ValueError(f"its matrices are not of shape {shape} and float32")
-            if counts.shape != shape[:1] or counts.dtype != np.int64 or (counts <= 0).any():
-                raise ValueError("its counts are not one positive number a word")
-            for name in HISTORY:
-                setattr(model, name, history[name])
-        except (KeyError, TypeError, ValueError) as error:
-            raise ValueError(f"{Path(path)}: not a Word2Vec model of fastsgns: {error}") from error
-        vectors = aligned_matrix(*shape)
-        model.syn1neg = aligned_matrix(*shape)
-        vectors[:], model.syn1neg[:] = tensors["vectors"], tensors["output_vectors"]
-        model.wv = KeyedVectors.from_arrays(words, vectors, counts)
-        model._vocabulary = Vocabulary(words, counts, model.corpus_total_words, model.corpus_count)
-        return model
+        return modelfile.load(cls, path, mmap)
 
     def __getstate__(self) -> dict[str, Any]:
         """For pickle and copy: all but the corpus, which may be large, and its source, which may be a generator."""
@@ -461,3 +467,17 @@ class Word2Vec:
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}<vocab={len(self.wv)}, vector_size={self.vector_size}, alpha={self.alpha}>"
+
+
+def same_source(first: Any, second: Any) -> bool:
+    """Whether two iterables are one; of a pair of arrays, whether the arrays are."""
+    if type(first) is tuple and type(second) is tuple:
+        return len(first) == len(second) and all(a is b for a, b in zip(first, second, strict=True))
+    return first is second
+
+
+def corpus_share(corpus: Corpus, total_examples: int | None, total_words: int | None) -> float:
+    """What part of the whole a corpus is, at most 1."""
+    if total_words:
+        return min(1.0, corpus.raw_words / total_words)
+    return min(1.0, corpus.sentences_read / total_examples) if total_examples else 1.0

@@ -48,7 +48,7 @@ def refused(capsys, *arguments, code=2):
 
 
 def test_every_training_parameter_is_an_option():
-    python_only = {"sentences", "corpus_file", "callbacks", "progress", "sg", "hs", *WITHOUT_EFFECT}
+    python_only = {"sentences", "corpus_file", "callbacks", "progress", "sg", "hs", "trim_rule", *WITHOUT_EFFECT}
     assert {name for name, *_ in cli.TRAINING_OPTIONS} == set(inspect.signature(Word2Vec).parameters) - python_only
 
 

@@ -186,9 +186,11 @@ def test_sigmoid_table():
 @pytest.mark.parametrize(
     "change",
     [
-        {"dim": 0}, {"dim": 17}, {"left": 0, "right": 0}, {"left": -1}, {"negative": 0}, {"unit_words": 0}, {"loss_interval": 0},
+        {"dim": 0}, {"dim": 17}, {"negative": 0}, {"unit_words": 0}, {"loss_interval": 0},
+        {"left": 0, "right": 0}, {"left": -1}, {"right": 2**20},
         {"tokens": np.array([99], np.int32)}, {"tokens": np.array([0.5])}, {"tokens": np.array([], np.int32)},
-        {"frozen": np.zeros(3, bool)}, {"frozen": np.zeros(30, np.uint8)}, {"offsets": np.array([0, 1])}, {"keep": np.zeros(3, np.uint32)},
+        {"frozen": np.zeros(3, bool)}, {"frozen": np.zeros(30, np.uint8)},
+        {"offsets": np.array([0, 1])}, {"keep": np.zeros(3, np.uint32)},
     ],
 )  # fmt: skip
 def test_job_refuses(change):

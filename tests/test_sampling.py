@@ -6,8 +6,8 @@ from scipy.stats import chisquare
 
 from fastsgns import _train
 from fastsgns.config import SIMD
+from fastsgns.matrices import aligned_matrix, padded
 from fastsgns.sampling import block_shape, keep_probabilities, keep_thresholds, noise_probabilities, noise_table
-from fastsgns.trainer import aligned_matrix, padded
 
 ZIPF = np.maximum(1_000_000 // np.arange(1, 5001), 1).astype(np.int64)
 
@@ -95,8 +95,8 @@ def kernel(tokens, counts, *, negative=5, sample=0.0, output_vectors=None, seed=
     inputs[:] = 1.0
     job = _train.Job(
         tokens=tokens, offsets=np.array([0, len(tokens)]), input_vectors=padded(inputs), output_vectors=padded(outputs),
-        keep=keep_thresholds(counts, sample), noise=noise_table(noise_probabilities(counts, 0.75)), dim=1, left=1, right=1,
-        negative=negative, shrink_windows=True, unit_words=4096, loss_interval=1, seed=seed,
+        keep=keep_thresholds(counts, sample), noise=noise_table(noise_probabilities(counts, 0.75)), dim=1,
+        left=1, right=1, negative=negative, shrink_windows=True, unit_words=4096, loss_interval=1, seed=seed,
         **block_shape("pair", negative),
     )  # fmt: skip
     job.begin_epoch(0, 1e-6, 0.0)

@@ -8,8 +8,9 @@ import pytest
 from fastsgns import trainer
 from fastsgns._train import Worker
 from fastsgns.corpus import Corpus
+from fastsgns.matrices import aligned_matrix, as_aligned, initial_vectors
 from fastsgns.sampling import SHARING
-from fastsgns.trainer import TrainingOptions, aligned_matrix, as_aligned, initial_vectors, train
+from fastsgns.trainer import TrainingOptions, train
 
 LENGTHS = (1, 40, 1, 7, 9000, 2, 30, 5000)
 

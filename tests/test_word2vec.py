@@ -16,7 +16,7 @@ import pytest
 
 import fastsgns
 import planted
-from fastsgns import KeyedVectors, Word2Vec, config, word2vec
+from fastsgns import KeyedVectors, Word2Vec, building, config, trainer
 from fastsgns.sampling import SHARING
 
 PLANTED = planted.corpus()
@@ -113,10 +113,128 @@ def test_gensims_calls_are_taken_whole():
         SMALL, total_examples=60, total_words=200, epochs=2, word_count=0, queue_factor=2, report_delay=1, callbacks=()
     )
     assert (kept, raw) == (400, 400)
-    with pytest.raises(ValueError, match="update=True"):
-        model.build_vocab(SMALL, update=True)
-    with pytest.raises(ValueError, match="trim_rule"):
-        small(trim_rule=lambda *_: None)
+
+
+def test_trained_and_raw_words_are_gensims():
+    theirs = pytest.importorskip("gensim.models").Word2Vec(vector_size=8, min_count=21, workers=1, sample=0)
+    ours = Word2Vec(vector_size=8, min_count=21, workers=1, sample=0)
+    counts = []
+    for model in (ours, theirs):
+        model.build_vocab(SMALL)
+        counts.append(model.train(SMALL, total_examples=model.corpus_count, epochs=3))
+        assert model.train_count == 1 and model.total_train_time >= 0
+    assert counts[0] == counts[1] == (540, 600)
+    assert (ours.corpus_count, ours.corpus_total_words) == (theirs.corpus_count, theirs.corpus_total_words)
+
+
+def test_the_learning_rate_falls_by_the_share_of_the_whole(monkeypatch):
+    begun = []
+
+    class Job(trainer.Job):
+        def begin_epoch(self, epoch, learning_rate, per_word):
+            begun.append((learning_rate, learning_rate + per_word * 200))
+            super().begin_epoch(epoch, learning_rate, per_word)
+
+    monkeypatch.setattr(trainer, "Job", Job)
+    model = small(epochs=2, alpha=0.04, min_alpha=0.02)
+    np.testing.assert_allclose(begun, [(0.04, 0.03), (0.03, 0.02)])
+    assert model.min_alpha_yet_reached == pytest.approx(0.02)
+    for whole in ({"total_examples": 240}, {"total_words": 800}):
+        model.train(SMALL, epochs=2, start_alpha=0.02, end_alpha=0.0, **whole)
+        np.testing.assert_allclose(begun[-2:], [(0.02, 0.0175), (0.01, 0.0075)])
+    assert model.min_alpha_yet_reached == pytest.approx(0.0075)
+    model.train(SMALL, epochs=1, start_alpha=0.01, end_alpha=0.0, total_examples=3)
+    np.testing.assert_allclose(begun[-1:], [(0.01, 0.0)], atol=1e-12)
+
+
+def test_a_rising_learning_rate_is_logged(caplog):
+    model = small(epochs=1)
+    model.train(SMALL)
+    assert "min_alpha_yet_reached" in caplog.text
+    caplog.clear()
+    model.train(SMALL, start_alpha=model.min_alpha_yet_reached, end_alpha=1e-5)
+    assert not caplog.text
+
+
+def test_a_callback_may_stop_the_training():
+    class Stop:
+        def on_epoch_end(self, model):
+            model.stop_training = model.epochs_trained == 2
+
+    model = small(epochs=5, callbacks=[Stop()])
+    assert model.epochs_trained == len(model.loss_history) == model.report["epochs"] == 2
+    assert model.train(SMALL, callbacks=()) == (1000, 1000) and model.epochs_trained == 7
+
+
+def test_predicted_words_are_gensims():
+    theirs = pytest.importorskip("gensim.models").Word2Vec(SMALL, vector_size=8, min_count=1, workers=1, sg=1, sample=0)
+    for cbow_mean in (0, 1):
+        theirs.cbow_mean = cbow_mean
+        ours = small(cbow_mean=cbow_mean)
+        theirs.wv.vectors = np.random.default_rng(1).normal(size=(5, 8)).astype(np.float32)
+        theirs.syn1neg = np.random.default_rng(2).normal(size=(5, 8)).astype(np.float32)
+        rows = [theirs.wv.key_to_index[word] for word in ours.wv.index_to_key]
+        ours.wv.vectors, ours.syn1neg = theirs.wv.vectors[rows], theirs.syn1neg[rows]
+        for context in (["a", "b"], ["rare", "d", "unknown", "d"]):
+            found, wanted = ours.predict_output_word(context), theirs.predict_output_word(context)
+            assert [word for word, _ in found] == [word for word, _ in wanted]
+            np.testing.assert_allclose([odds for _, odds in found], [odds for _, odds in wanted], rtol=1e-5)
+            assert len(ours.predict_output_word(context, topn=2)) == 2
+        assert ours.predict_output_word(["unknown"]) is theirs.predict_output_word(["unknown"]) is None
+    ours.syn1neg *= 1e4
+    assert np.isfinite([odds for _, odds in ours.predict_output_word(["a"])]).all()
+
+
+def test_windows_of_one_side(tmp_path):
+    # Every second word predicts the one before or behind it: only one of the two directions is seen.
+    lines = [[f"head{i % 5}", f"tail{i % 5}"] for i in range(500)]
+    for window, contexts in (((1, 0), "head"), ((0, 2), "tail")):
+        model = small(sentences=lines, window=window, epochs=20)
+        moved = np.linalg.norm(model.wv.vectors, axis=1)
+        in_context = np.array([word.startswith(contexts) for word in model.wv.index_to_key])
+        assert moved[in_context].min() > 2 * moved[~in_context].max()
+    model.save(tmp_path / "model")
+    assert Word2Vec.load(tmp_path / "model").window == (0, 2)
+    both, one = (small(window=window, seed=3).wv.vectors for window in ((5, 5), 5))
+    np.testing.assert_array_equal(both, one)
+
+
+def test_context_vectors_are_exposed(tmp_path):
+    model = small()
+    contexts, mean = model.context_wv, model.averaged_wv()
+    np.testing.assert_array_equal(contexts["a"], model.syn1neg[model.wv.key_to_index["a"]])
+    np.testing.assert_allclose(mean["rare"], (model.wv["rare"] + contexts["rare"]) / 2)
+    contexts.save_word2vec_format(tmp_path / "contexts.txt")
+    assert mean.get_vecattr("a", "count") == contexts.get_vecattr("a", "count") == 60
+
+
+def test_a_generator_is_used_up():
+    sentences = (sentence for sentence in SMALL)
+    model = small(sentences=sentences)
+    with pytest.raises(ValueError, match="generator is used up"):
+        model.train(sentences)
+
+
+def test_pairs_of_arrays_are_not_read_again(monkeypatch):
+    tokens, offsets = np.arange(300) % 7, np.arange(0, 301, 10)
+    model = small(sentences=None)
+    model.build_vocab((tokens, offsets))
+    monkeypatch.setattr("fastsgns.building.encode_sentences", None)
+    model.train((tokens, offsets))
+    assert sorted(model.wv.index_to_key) == list(range(7))
+
+
+@pytest.mark.parametrize("mmap", ["r", "c"])
+def test_mapped_models_are_trained_on(tmp_path, mmap):
+    model = small()
+    model.save(tmp_path / "model")
+    mapped = Word2Vec.load(tmp_path / "model", mmap=mmap)
+    assert isinstance(mapped.syn1neg, np.memmap) and isinstance(mapped.wv.vectors, np.memmap)
+    assert mapped.wv.most_similar("a") == model.wv.most_similar("a")
+    for one in (model, mapped):
+        one.train(SMALL, epochs=2)
+    np.testing.assert_array_equal(mapped.wv.vectors, model.wv.vectors)
+    assert mapped.train_count == model.train_count == 2
 
 
 def test_positional_order_is_gensims():
@@ -128,7 +246,7 @@ def test_positional_order_is_gensims():
 def test_an_equal_path_is_not_read_again(text, monkeypatch):
     model = Word2Vec(vector_size=8, min_count=1)
     model.build_vocab(corpus_file=str(text))
-    monkeypatch.setattr("fastsgns.word2vec.encode_files", None)
+    monkeypatch.setattr("fastsgns.building.encode_files", None)
     model.train(corpus_file="".join([str(text)[:3], str(text)[3:]]))
     assert model.epochs_trained == 5
 
@@ -137,6 +255,7 @@ def test_a_saved_model_takes_the_cores_of_its_new_machine(tmp_path, monkeypatch)
     small(workers=None).save(tmp_path / "default")
     small(workers=3).save(tmp_path / "three")
     monkeypatch.setattr("fastsgns.word2vec.available_cores", lambda: 17)
+    monkeypatch.setattr("fastsgns.modelfile.available_cores", lambda: 17)
     assert Word2Vec.load(tmp_path / "default").workers == 17
     assert Word2Vec.load(tmp_path / "three").workers == 3
 
@@ -212,7 +331,7 @@ def test_a_vocabulary_that_finds_no_memory_leaves_the_model_as_it_was(monkeypatc
 
     model = small()
     with monkeypatch.context() as patch, pytest.raises(MemoryError):
-        patch.setattr(word2vec, "initial_vectors", fail)
+        patch.setattr(building, "initial_vectors", fail)
         model.build_vocab(PLANTED)
     model.train(SMALL)
     assert len(model.wv) == len(model.syn1neg) == 5
@@ -304,6 +423,13 @@ def test_queries_see_what_training_changed():
         ({"sg": 0}, "sg=0"),
         ({"hs": 1}, "hs=1"),
         ({"negative": 0}, "negative=0"),
+        ({"negative": "many"}, "negative='many'"),
+        ({"window": (0, 0)}, "window="),
+        ({"window": (1, 2, 3)}, "window="),
+        ({"window": (1, 2.5)}, "window=2.5"),
+        ({"trim_rule": 3}, "trim_rule=3"),
+        ({"freeze": True}, "init_vectors"),
+        ({"init_vectors": 7}, "init_vectors=7"),
         ({"vector_size": 0}, "vector_size=0"),
         ({"vector_size": 1.5}, "vector_size=1.5"),
         ({"min_count": -1}, "min_count=-1"),

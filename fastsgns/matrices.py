@@ -1,0 +1,157 @@
+"""The two matrices: rows aligned as the kernels want them, what they start from, and which input rows stay frozen."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Hashable, Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastsgns.keyedvectors import KeyedVectors
+
+__all__ = [
+    "aligned_matrix",
+    "as_aligned",
+    "frozen_rows",
+    "given_vectors",
+    "initial_vectors",
+    "padded",
+    "start_from_given",
+]
+
+logger = logging.getLogger(__name__)
+
+InitVectors = KeyedVectors | str | os.PathLike[str]
+Freeze = bool | Iterable[Hashable]
+
+
+def aligned_matrix(rows: int, dim: int) -> NDArray[np.float32]:
+    """Zeros of shape (rows, dim), a view of rows padded to 64 bytes and aligned to them, as the kernels want it.
+
+    Zeroed memory is not touched before it is used, and NumPy asks the system for huge pages.
+    """
+    stride = -(-dim // 16) * 16
+    memory = np.zeros(rows * stride + 16, np.float32)
+    start = -(memory.ctypes.data // memory.itemsize) % 16
+    return memory[start : start + rows * stride].reshape(rows, stride)[:, :dim]
+
+
+def as_aligned(vectors: NDArray[Any]) -> NDArray[np.float32]:
+    """The matrix itself if it is laid out as `aligned_matrix` does, else a copy that is: pickles, for one, are not."""
+    rows, dim = vectors.shape
+    usable = vectors.dtype == np.float32 and vectors.flags.writeable and vectors.ctypes.data % 64 == 0
+    if usable and vectors.strides == (-(-dim // 16) * 64, 4):
+        return vectors
+    aligned = aligned_matrix(rows, dim)
+    aligned[:] = vectors
+    return aligned
+
+
+def initial_vectors(rows: int, dim: int, seed: int) -> NDArray[np.float32]:
+    """Input vectors to start from: uniform in [-0.5 / dim, 0.5 / dim), as in word2vec.c; shape (rows, dim)."""
+    vectors = aligned_matrix(rows, dim)
+    generator = np.random.default_rng(seed % 2**64)
+    for start in range(0, rows, 4096):
+        block = vectors[start : start + 4096]
+        block[:] = (generator.random(block.shape, dtype=np.float32) - np.float32(0.5)) / np.float32(dim)
+    return vectors
+
+
+def padded(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The rows of an `aligned_matrix` with their padding."""
+    stride = vectors.strides[0] // vectors.itemsize
+    return np.lib.stride_tricks.as_strided(vectors, (len(vectors), stride))
+
+
+def given_vectors(init_vectors: InitVectors, vector_size: int) -> KeyedVectors:
+    """The vectors to start from, read if a path: .bin, .txt or .vec (packed or not) in word2vec's format, else native.
+
+    Raises
+    ------
+    ValueError
+        If they are of other dimensions, or not vectors at all.
+    """
+    given = init_vectors
+    if isinstance(given, (str, os.PathLike)):
+        suffixes = [suffix.lower() for suffix in Path(given).suffixes]
+        binary = ".bin" in suffixes
+        if binary or {".txt", ".vec", ".w2v"}.intersection(suffixes):
+            given = KeyedVectors.load_word2vec_format(given, binary=binary)
+        else:
+            given = KeyedVectors.load(given)
+    if not (hasattr(given, "key_to_index") and hasattr(given, "vectors")):
+        raise ValueError(f"init_vectors={init_vectors!r} must be KeyedVectors or the path of a file of them")
+    if given.vectors.shape[1] != vector_size:
+        raise ValueError(
+            f"init_vectors have {given.vectors.shape[1]} dimensions, vector_size={vector_size}: make them equal"
+        )
+    return given
+
+
+def start_from_given(
+    vectors: NDArray[np.float32], words: Sequence[Hashable], given: KeyedVectors, freeze: Freeze
+) -> NDArray[np.float32] | None:
+    """Copy the vectors that are given for words into their rows.
+
+    Parameters
+    ----------
+    vectors : ndarray of float32, shape (V, dim)
+        Changed in place.
+    words : sequence, length V
+    given : KeyedVectors
+        Of the same dimensions.
+    freeze : bool or iterable of words
+        Which words training shall leave as they are: True for all that are given, or those named.
+
+    Returns
+    -------
+    ndarray of float32, shape (V,), or None
+        0 for frozen rows and 1 for others, as `KeyedVectors.vectors_lockf`; None if none is frozen.
+
+    Raises
+    ------
+    ValueError
+        If no word is given a vector, or one that is named in `freeze` is none of the words.
+    """
+    theirs = [given.key_to_index.get(word, -1) for word in words]
+    found = np.flatnonzero(np.array(theirs, np.int64) >= 0)
+    if not len(found):
+        raise ValueError("init_vectors hold none of the words of the corpus: are they of the same language and case?")
+    vectors[found] = given.vectors[[theirs[row] for row in found]]
+    logger.info("%d of %d words start from given vectors", len(found), len(words))
+    locks = np.ones(len(words), np.float32)
+    if freeze is True:
+        locks[found] = 0
+    elif freeze is not False:
+        rows = {word: row for row, word in enumerate(words)}
+        for word in freeze:
+            if word not in rows:
+                raise ValueError(f"freeze names {word!r}, which is not in the vocabulary")
+            locks[rows[word]] = 0
+    return None if locks.all() else locks
+
+
+def frozen_rows(locks: Any, rows: int) -> NDArray[np.bool_] | None:
+    """Which rows `vectors_lockf` keeps as they are, as the kernel wants them; None if there is none.
+
+    Raises
+    ------
+    ValueError
+        If it is not of shape (rows,) or (1,), or holds anything but 0 (frozen) and 1 (trained).
+    """
+    if locks is None:
+        return None
+    locks = np.asarray(locks)
+    if locks.shape not in ((rows,), (1,)):
+        raise ValueError(
+            f"vectors_lockf is of shape {locks.shape}: it must hold one number for each of {rows} words, or one"
+        )
+    if not np.isin(locks, (0, 1)).all():
+        raise ValueError("vectors_lockf must hold 0 (frozen) and 1 (trained) only; other factors are not supported")
+    if locks.all():
+        return None
+    return np.array(np.broadcast_to(locks == 0, (rows,)))

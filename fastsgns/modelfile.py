@@ -1,0 +1,92 @@
+"""The file of a whole Word2Vec model: both matrices, words, counts, parameters and history, as one safetensors file."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import numpy as np
+
+from fastsgns import formats
+from fastsgns.checks import plain
+from fastsgns.config import available_cores
+from fastsgns.keyedvectors import KeyedVectors
+from fastsgns.matrices import aligned_matrix
+from fastsgns.vocabulary import Vocabulary
+
+if TYPE_CHECKING:
+    from fastsgns.word2vec import Word2Vec
+
+__all__ = ["load", "save"]
+
+KIND = "Word2Vec"
+# What a saved model records besides its matrices, and a loaded one is made of.
+PARAMETERS = (
+    "vector_size", "alpha", "min_alpha", "window", "min_count", "max_vocab_size", "max_final_vocab", "sample", "seed",
+    "workers", "negative", "ns_exponent", "epochs", "sorted_vocab", "compute_loss", "shrink_windows",
+    "negative_sharing", "errors", "cbow_mean", "comment",
+)  # fmt: skip
+HISTORY = (
+    "corpus_count", "corpus_total_words", "epochs_trained", "loss_history", "report", "train_count",
+    "total_train_time", "min_alpha_yet_reached",
+)  # fmt: skip
+
+Model = TypeVar("Model", bound="Word2Vec")
+
+
+def save(model: Word2Vec, path: str | os.PathLike[str]) -> None:
+    """Write a model with a vocabulary; see `Word2Vec.save`."""
+    assert model._vocabulary is not None
+    tensors = {
+        **formats.pack_keys(model.wv.index_to_key),
+        "vectors": np.ascontiguousarray(model.wv.vectors),
+        "output_vectors": np.ascontiguousarray(model.syn1neg),
+        "counts": model._vocabulary.counts,
+    }
+    locks = getattr(model.wv, "vectors_lockf", None)
+    if locks is not None and not np.all(locks):
+        tensors["locks"] = np.asarray(locks, np.float32)
+    # The next machine has other cores.
+    workers = None if model.workers == available_cores() else plain(model.workers)
+    metadata = {
+        "kind": KIND,
+        "parameters": {name: plain(getattr(model, name)) for name in PARAMETERS} | {"workers": workers},
+        "history": {name: plain(getattr(model, name)) for name in HISTORY},
+    }
+    formats.save_tensors(path, tensors, metadata)
+
+
+def load(cls: type[Model], path: str | os.PathLike[str], mmap: str | None) -> Model:
+    """Read what `save` wrote; see `Word2Vec.load`."""
+    tensors, metadata = formats.load_tensors(path, KIND, mmap=mmap)
+    try:
+        parameters, history = dict(metadata["parameters"]), dict(metadata["history"])
+        model = cls(**{name: parameters[name] for name in PARAMETERS})
+        words, counts = formats.unpack_keys(tensors), np.array(tensors["counts"])
+        shape = (len(words), model.vector_size)
+        vectors, outputs, locks = tensors["vectors"], tensors["output_vectors"], tensors.get("locks")
+        if any(matrix.shape != shape or matrix.dtype != np.float32 for matrix in (vectors, outputs)):
+            raise ValueError(f"its matrices are not of shape {shape} and float32")
+        if counts.shape != shape[:1] or counts.dtype != np.int64 or (counts <= 0).any():
+            raise ValueError("its counts are not one positive number a word")
+        if locks is not None and locks.shape not in (shape[:1], (1,)):
+            raise ValueError("its locks are not one number a word")
+        for name in HISTORY:
+            setattr(model, name, history[name])
+        if mmap is None:
+            vectors, outputs = (aligned_copy(matrix) for matrix in (vectors, outputs))
+        model.wv = KeyedVectors.from_arrays(words, vectors, counts)
+    except (KeyError, TypeError, ValueError) as error:
+        raise ValueError(f"{Path(path)}: not a Word2Vec model of fastsgns: {error}") from error
+    model.syn1neg = outputs
+    if locks is not None:
+        model.wv.vectors_lockf = np.array(locks)
+    model._vocabulary = Vocabulary(words, counts, model.corpus_total_words, model.corpus_count)
+    return model
+
+
+def aligned_copy(matrix: Any) -> Any:
+    copy = aligned_matrix(*matrix.shape)
+    copy[:] = matrix
+    return copy
