@@ -2,6 +2,7 @@ from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
+from typing_extensions import Self
 
 NOISE_DTYPE: Final[np.dtype[Any]]
 
@@ -10,8 +11,8 @@ def sigmoid(x: float) -> float: ...
 def loss(x: float) -> float: ...
 
 class Job:
-    def __init__(
-        self,
+    def __new__(
+        cls,
         *,
         tokens: NDArray[np.int32],
         offsets: NDArray[np.int64],
@@ -31,12 +32,12 @@ class Job:
         loss_interval: int,
         seed: int,
         frozen: NDArray[np.bool_] | None = None,
-    ) -> None: ...
+    ) -> Self: ...
     def begin_epoch(self, epoch: int, learning_rate: float, learning_rate_per_word: float) -> None: ...
     def stop(self) -> None: ...
 
 class Worker:
-    def __init__(self, job: Job, simd: str) -> None: ...
+    def __new__(cls, job: Job, simd: str) -> Self: ...
     def run(self) -> None: ...
     @property
     def words_done(self) -> int: ...

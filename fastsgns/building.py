@@ -239,9 +239,8 @@ class VocabularyBuilder:
         if old is not None:
             vocabulary = old.extended(vocabulary)
         else:
-            self.wv = KeyedVectors.from_arrays(
-                vocabulary.words, aligned_matrix(len(vocabulary), self.vector_size), vocabulary.counts
-            )
+            self.wv.expandos = {}
+            self._set_vectors(vocabulary, aligned_matrix(len(vocabulary), self.vector_size), None)
         self._vocabulary = vocabulary
         if self._raw is not None:
             index = vocabulary.index
@@ -338,7 +337,7 @@ class VocabularyBuilder:
             given = given_vectors(self.init_vectors, self.vector_size)
             locks = start_from_given(vectors, vocabulary.words, given, self.freeze)
         outputs = aligned_matrix(len(vocabulary), self.vector_size)
-        self.wv = KeyedVectors(self.vector_size)
+        self.wv.expandos = {}
         self._set_vectors(vocabulary, vectors, locks)
         self._vocabulary, self.syn1neg = vocabulary, outputs
         self.epochs_trained, self.loss_history = 0, []
@@ -346,7 +345,7 @@ class VocabularyBuilder:
     def _set_vectors(
         self, vocabulary: Vocabulary, vectors: NDArray[np.float32], locks: NDArray[np.float32] | None
     ) -> None:
-        """Give `wv` the words, counts and vectors; it stays the object that it is."""
+        """Give `wv` the words, counts and vectors; as in gensim it stays the object that it is."""
         fresh = KeyedVectors.from_arrays(vocabulary.words, vectors, vocabulary.counts)
         others = {name: values for name, values in self.wv.expandos.items() if name != "count"}
         self.wv.__dict__.update(fresh.__dict__)

@@ -70,6 +70,17 @@ def test_an_update_keeps_vectors_and_adds_untrained_ones():
     assert model.epochs_trained == 7 and model.syn1neg[len(words) :].any()
 
 
+def test_vectors_stay_the_object_that_they_are():
+    model = untrained()
+    wv = model.wv
+    model.build_vocab(sentences(1))
+    wv.set_vecattr(wv.index_to_key[0], "mine", 3)
+    model.build_vocab([["a", "b"]] * 5)
+    model.train([["a", "b"]] * 50)
+    assert model.wv is wv and wv.index_to_key == ["a", "b"] and set(wv.expandos) == {"count"}
+    assert wv.most_similar("a")[0][0] == "b"
+
+
 def test_updates_of_little_or_nothing():
     model = untrained()
     with pytest.raises(RuntimeError, match="build_vocab without it first"):
