@@ -167,17 +167,28 @@ cdef class Job:
         self.job.loss_interval = loss_interval
         self.job.seed = seed
 
-    def begin_epoch(self, uint64_t epoch, double learning_rate, double learning_rate_per_word):
-        """Puts the shared counter back to the first work unit."""
+    def begin_epoch(self, uint64_t epoch, double learning_rate, double learning_rate_per_word, int64_t first_unit=0):
+        """Puts the shared counter back to the first work unit, or to another one to go on from."""
+        if first_unit < 0:
+            raise ValueError("first_unit must not be negative")
         self.job.epoch = epoch
         self.job.learning_rate = learning_rate
         self.job.learning_rate_per_word = learning_rate_per_word
-        self.job.next_unit = 0
+        self.job.next_unit = first_unit
         self.job.stop = 0
 
     def stop(self):
         """Makes every worker return before its next unit."""
         self.job.stop = 1
+
+    def go_on(self):
+        """Takes `stop` back, so that workers may run again."""
+        self.job.stop = 0
+
+    @property
+    def units_done(self):
+        """Work units of this epoch that are trained, the first ones of the corpus; to be read while no worker runs."""
+        return min(self.job.next_unit, (self.job.n_tokens + self.job.unit_words - 1) // self.job.unit_words)
 
 
 cdef class Worker:
@@ -249,13 +260,16 @@ cdef class Worker:
         """Tokens gone through so far; may be read while `run` is under way."""
         return self.state.words_done
 
-    def take_counts(self):
-        """(words done, words kept, pairs, pairs the loss was taken of, their loss, dot products) since the last call."""
+    @property
+    def counts(self):
+        """(words done, words kept, pairs, pairs the loss was taken of, their loss, dot products) since they were set."""
         cdef sgns_state *s = self.state
-        counts = (s.words_done, s.words_kept, s.pairs, s.loss_pairs, s.loss, s.dot_products)
-        s.words_done = s.words_kept = s.pairs = s.loss_pairs = s.dot_products = 0
-        s.loss = 0.0
-        return counts
+        return (s.words_done, s.words_kept, s.pairs, s.loss_pairs, s.loss, s.dot_products)
+
+    @counts.setter
+    def counts(self, counts):
+        cdef sgns_state *s = self.state
+        s.words_done, s.words_kept, s.pairs, s.loss_pairs, s.loss, s.dot_products = counts
 
 
 cdef inline void *cut(char *base, size_t *used, size_t size) noexcept:

@@ -60,10 +60,14 @@ TRAINING_OPTIONS: tuple[tuple[str, Callable[[str], Any], str], ...] = (
     ("errors", str, "what to do about invalid UTF-8: strict, replace or ignore"),
     ("init_vectors", str, "start from the vectors in this file, for the words that it has"),
     ("freeze", bool, "leave those as they are"),
+    ("checkpoint", str, "keep the state of the training in this file"),
+    ("checkpoint_every", str, "how often: a time, such as 30s or 2h, or a number of words"),
+    ("resume", bool, "go on from the checkpoint, if it is there"),
     ("corpus_cache", str, "keep the encoded corpus in this file, for the next training on it"),
 )
 
 
+FILES = ("checkpoint", "corpus_cache", "init_vectors")
 METAVARS: dict[Callable[[str], Any], str] = {int: "N", float: "X", window: "N", negative: "N"}
 
 
@@ -136,7 +140,7 @@ def add_training_options(group: Any) -> None:
             group.add_argument(flag, action=argparse.BooleanOptionalAction, default=default, help=text)
         else:
             text += "" if default is None else " (default: %(default)s)"
-            metavar = "FILE" if name in ("corpus_cache", "init_vectors") else METAVARS.get(kind, "NAME")
+            metavar = "FILE" if name in FILES else METAVARS.get(kind, "NAME")
             group.add_argument(flag, type=kind, default=default, metavar=metavar, help=text)
 
 
@@ -161,9 +165,11 @@ def train(args: argparse.Namespace) -> None:
     outputs = [path for path in (args.output, args.report) if path is not None]
     for path in outputs:
         check_output(path, args.corpus)
-    written = [Path(path).resolve() for path in (*outputs, args.corpus_cache) if path is not None]
+    written = [Path(path).resolve() for path in (*outputs, args.checkpoint, args.corpus_cache) if path is not None]
     if len(set(written)) < len(written):
-        raise UsageError("vectors, --report and --corpus-cache would overwrite one another; give each its own file")
+        raise UsageError(
+            "vectors, --report, --checkpoint and --corpus-cache would overwrite one another; give each its own file"
+        )
     try:
         model = Word2Vec(
             **{name: getattr(args, name) for name, *_ in TRAINING_OPTIONS},

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
+import signal
 import threading
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +24,7 @@ from fastsgns.config import SIMD, available_cores, check_simd
 from fastsgns.corpus import Corpus
 from fastsgns.matrices import padded
 
-__all__ = ["TrainingOptions", "TrainingResult", "train"]
+__all__ = ["Checkpoints", "RunState", "TrainingOptions", "TrainingResult", "train"]
 
 # Tokens a thread takes at once: some milliseconds of work, so that threads end an epoch together and take the corpus
 # in its order, and too many for the shared counter to matter.
@@ -93,6 +96,36 @@ class TrainingResult:
     alpha: float = 0.0
 
 
+# Of an epoch: words done, words kept, pairs, pairs the loss was taken of, their loss, dot products.
+Counts = tuple[int, int, int, int, float, int]
+NO_COUNTS: Counts = (0, 0, 0, 0, 0.0, 0)
+
+
+@dataclass
+class RunState:
+    """How far a run has come: all that it needs to go on but for the matrices, as draws depend on the place alone."""
+
+    result: TrainingResult = field(default_factory=TrainingResult)  # of the epochs that are complete
+    unit: int = 0  # of the next epoch, the first one not trained
+    counts: Counts = NO_COUNTS  # of that epoch so far
+
+
+class Checkpoints(Protocol):
+    """Who keeps a run's states; see `checkpoint.CheckpointFile`."""
+
+    def due(self, words: int) -> bool:
+        """Whether it is time to keep the next one; `words` have been gone through in this run."""
+
+    def keep(self, state: RunState, last: bool) -> None:
+        """Write the state and both matrices, as they are now; with `last`, before this returns.
+
+        Raises
+        ------
+        FloatingPointError
+            If a vector is not finite; what was kept before stays.
+        """
+
+
 def train(
     corpus: Corpus,
     counts: NDArray[np.int64],
@@ -103,6 +136,8 @@ def train(
     frozen: NDArray[np.bool_] | None = None,
     corpus_share: float = 1.0,
     first_epoch: int = 0,
+    state: RunState | None = None,
+    checkpoints: Checkpoints | None = None,
     progress: bool = False,
     on_epoch_begin: Callable[[], None] | None = None,
     on_epoch_end: Callable[[TrainingResult], bool] | None = None,
@@ -125,6 +160,10 @@ def train(
         Ends the training if it returns True.
     first_epoch : int
         Epochs trained before: the random draws go on from there.
+    state : RunState, optional
+        Where an earlier run of the same had come to, whose matrices these are.
+    checkpoints : Checkpoints, optional
+        Is given the state of the run now and then, at its end, and when it is interrupted.
 
     Returns
     -------
@@ -169,77 +208,176 @@ def train(
     except MemoryError as error:
         raise MemoryError(f"{error}: window={options.window} times negative={options.negative} is too large") from None
     return_freed_memory()  # what words and tables were made with, before the output vectors are first written to
-    fall = (options.min_alpha - options.alpha) / options.epochs  # of the learning rate in an epoch
-    slope = fall * corpus_share / words
-    result = TrainingResult()
-    result.seconds = time.perf_counter() - start
-    epochs_without_pairs = 0
-    with tqdm(total=words * options.epochs, unit="word", unit_scale=True, desc="train", disable=not progress) as bar:
-        for epoch in range(options.epochs):
-            if on_epoch_begin:
-                on_epoch_begin()
-            alpha = options.alpha + fall * epoch
-
-            def report(done: int, epoch: int = epoch, alpha: float = alpha) -> None:
-                loss = f"{result.loss_history[-1]:.3f}" if result.loss_history else "-"
-                rate = f"{alpha + slope * done:.5f}"
-                bar.set_postfix(epoch=f"{epoch + 1}/{options.epochs}", lr=rate, loss=loss, refresh=False)
-                bar.update(words * epoch + done - bar.n)
-
-            start = time.perf_counter()
-            job.begin_epoch(first_epoch + epoch, alpha, slope)
-            run_threads(job, workers, report)
-            result.seconds += time.perf_counter() - start
-            result.epochs, result.alpha = epoch + 1, alpha + slope * words
-            pairs = result.pairs
-            add_counts(result, workers)
-            epochs_without_pairs += result.pairs == pairs
-            if not math.isfinite(result.loss_history[-1]):
-                raise FloatingPointError(
-                    f"the loss became {result.loss_history[-1]} in epoch {epoch + 1}: alpha={options.alpha} is too high"
-                )
-            if on_epoch_end and on_epoch_end(result):
-                break
-    check_finite(options, input_vectors, output_vectors)
-    if epochs_without_pairs:
+    state = state or RunState()
+    state.result.seconds += time.perf_counter() - start
+    bar = tqdm(total=words * options.epochs, unit="word", unit_scale=True, desc="train", disable=not progress)
+    with bar, terminations_interrupt():
+        run = Run(options, job, workers, words, corpus_share, first_epoch, state, bar, checkpoints)
+        try:
+            while run.result.epochs < options.epochs:
+                if on_epoch_begin and run.state.unit == 0:
+                    on_epoch_begin()
+                run.train_epoch()
+                if on_epoch_end and on_epoch_end(run.result):
+                    break
+        except (KeyboardInterrupt, SystemExit):
+            if run.idle:
+                run.keep(last=True)
+            raise
+        check_finite(options, run.result.epochs, input_vectors, output_vectors)
+        run.keep(last=True)
+    if run.epochs_without_pairs:
         warnings.warn(
-            f"{epochs_without_pairs} of {result.epochs} epochs trained no pair: sample={options.sample} leaves no two"
-            " words of a sentence of so small a corpus; give a higher one, or 0 to keep all",
+            f"{run.epochs_without_pairs} of {run.result.epochs} epochs trained no pair: sample={options.sample} leaves "
+            "no two words of a sentence of so small a corpus; give a higher one, or 0 to keep all",
             stacklevel=3,
         )
-    return result
+    return run.result
 
 
-def check_finite(options: TrainingOptions, *matrices: NDArray[np.float32]) -> None:
-    """What the last updates of all broke shows in no loss."""
+class Run:
+    """A run under way: its threads, one for each worker, which the calling thread watches, and how far it has come."""
+
+    def __init__(
+        self,
+        options: TrainingOptions,
+        job: Job,
+        workers: list[Worker],
+        words: int,
+        corpus_share: float,
+        first_epoch: int,
+        state: RunState,
+        bar: Any,
+        checkpoints: Checkpoints | None,
+    ) -> None:
+        self.options, self.job, self.workers, self.words = options, job, workers, words
+        self.first_epoch, self.bar, self.checkpoints = first_epoch, bar, checkpoints
+        self.fall = (options.min_alpha - options.alpha) / options.epochs  # of the learning rate in an epoch
+        self.slope = self.fall * corpus_share / words
+        self.state = state  # as it was when the epoch under way began, or will be when the next one does
+        self.begun: RunState | None = None  # the same, once threads have gone on from it
+        self.idle = True  # all threads have ended: counters and matrices stand still
+        self.epochs_without_pairs = 0
+
+    @property
+    def result(self) -> TrainingResult:
+        return self.state.result
+
+    def train_epoch(self) -> None:
+        """Train an epoch, or the rest of one, pausing for checkpoints."""
+        alpha = self.options.alpha + self.fall * self.result.epochs
+        for number, worker in enumerate(self.workers):
+            worker.counts = NO_COUNTS if number else self.state.counts
+        self.job.begin_epoch(self.first_epoch + self.result.epochs, alpha, self.slope, self.state.unit)
+        self.begun = self.state
+        while not self.run_threads(alpha):
+            self.keep(last=False)
+        result = with_epoch(self.result, sum_counts(self.workers), alpha + self.slope * self.words)
+        self.epochs_without_pairs += result.pairs == self.result.pairs
+        self.state = RunState(result)
+        loss = result.loss_history[-1]
+        if not math.isfinite(loss):
+            raise FloatingPointError(
+                f"the loss became {loss} in epoch {result.epochs}: alpha={self.options.alpha} is too high"
+            )
+
+    def run_threads(self, alpha: float) -> bool:
+        """Train to the end of the epoch; or, if a checkpoint is due, stop between work units, which gives False.
+
+        An interrupt stops all threads at their next unit, then goes its way; a second one does not wait for them.
+        """
+        # Events tell who has ended: after an interrupt, Thread.join of Python 3.11 may come back too early. And none
+        # begins before all have started, so that one whose start was interrupted finds that it must stop.
+        gate, ended = threading.Event(), [threading.Event() for _ in self.workers]
+
+        def work(worker: Worker, event: threading.Event) -> None:
+            gate.wait()
+            worker.run()
+            event.set()
+
+        start = time.perf_counter()
+        self.job.go_on()
+        self.idle = False
+        started: list[threading.Event] = []
+        try:
+            for number, (worker, event) in enumerate(zip(self.workers, ended, strict=True)):
+                name = f"fastsgns-{number}"
+                threading.Thread(target=work, args=(worker, event), name=name, daemon=True).start()
+                started.append(event)
+            gate.set()
+            for event in ended:
+                while not event.wait(POLL_SECONDS):
+                    if self.report(alpha):
+                        return False
+            self.report(alpha)
+            return True
+        finally:
+            self.job.stop()
+            gate.set()
+            for event in started:
+                event.wait()
+            self.idle = True
+            self.result.seconds += time.perf_counter() - start
+
+    def report(self, alpha: float) -> bool:
+        """Show how far it is; whether a checkpoint is due."""
+        epoch, history = self.result.epochs, self.result.loss_history
+        done = sum(worker.words_done for worker in self.workers)
+        loss, rate = f"{history[-1]:.3f}" if history else "-", f"{alpha + self.slope * done:.5f}"
+        self.bar.set_postfix(epoch=f"{epoch + 1}/{self.options.epochs}", lr=rate, loss=loss, refresh=False)
+        self.bar.update(self.words * epoch + done - self.bar.n)
+        return self.checkpoints is not None and self.checkpoints.due(self.words * epoch + done)
+
+    def keep(self, last: bool) -> None:
+        """Give the checkpoints the state and both matrices, if they are sound."""
+        if self.checkpoints is not None:
+            state = self.state
+            if self.begun is state:
+                state = RunState(state.result, self.job.units_done, sum_counts(self.workers))
+            self.checkpoints.keep(state, last)
+
+
+def check_finite(options: TrainingOptions, epochs: int, *matrices: NDArray[np.float32]) -> None:
+    """FloatingPointError if a vector is not finite: what the last updates broke shows in no loss."""
     for matrix in matrices:
         if not all(np.isfinite(matrix[i : i + CHECKED_ROWS]).all() for i in range(0, len(matrix), CHECKED_ROWS)):
-            raise FloatingPointError(f"the vectors overflowed in the last epoch: alpha={options.alpha} is too high")
+            raise FloatingPointError(f"the vectors overflowed after {epochs} epochs: alpha={options.alpha} is too high")
 
 
-def run_threads(job: Job, workers: list[Worker], report: Callable[[int], None]) -> None:
-    """One epoch: a thread a worker, this one watching. An interrupt stops all at their next unit, then goes its way."""
-    names = [f"fastsgns-{i}" for i in range(len(workers))]
-    threads = [threading.Thread(target=w.run, name=name, daemon=True) for w, name in zip(workers, names, strict=True)]
+@contextlib.contextmanager
+def terminations_interrupt() -> Iterator[None]:
+    """Makes SIGTERM raise KeyboardInterrupt, unless there is a handler for it already, or this is no main thread."""
+
+    def interrupt(number: int, frame: object) -> None:
+        raise KeyboardInterrupt(f"signal {number}")
+
+    ours = threading.current_thread() is threading.main_thread() and signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+    if ours:
+        signal.signal(signal.SIGTERM, interrupt)
     try:
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            while thread.is_alive():
-                thread.join(POLL_SECONDS)
-                report(sum(worker.words_done for worker in workers))
+        yield
     finally:
-        job.stop()
-        for thread in threads:
-            if thread.ident is not None:
-                thread.join()
+        if ours:
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
-def add_counts(result: TrainingResult, workers: list[Worker]) -> None:
-    counts = [worker.take_counts() for worker in workers]
-    words, kept, pairs, loss_pairs, loss, dot_products = (sum(column) for column in zip(*counts, strict=True))
-    result.words += int(words)
-    result.words_kept += int(kept)
-    result.pairs += int(pairs)
-    result.dot_products += int(dot_products)
-    result.loss_history.append(loss / loss_pairs if loss_pairs else 0.0)
+def sum_counts(workers: list[Worker]) -> Counts:
+    words, kept, pairs, loss_pairs, loss, dot_products = (
+        sum(column) for column in zip(*(worker.counts for worker in workers), strict=True)
+    )
+    return int(words), int(kept), int(pairs), int(loss_pairs), float(loss), int(dot_products)
+
+
+def with_epoch(result: TrainingResult, counts: Counts, alpha: float) -> TrainingResult:
+    """The result with one more epoch, of these counts, that ended at this learning rate."""
+    words, kept, pairs, loss_pairs, loss, dot_products = counts
+    return TrainingResult(
+        epochs=result.epochs + 1,
+        words=result.words + words,
+        words_kept=result.words_kept + kept,
+        pairs=result.pairs + pairs,
+        dot_products=result.dot_products + dot_products,
+        seconds=result.seconds,
+        loss_history=[*result.loss_history, loss / loss_pairs if loss_pairs else 0.0],
+        alpha=alpha,
+    )

@@ -9,10 +9,12 @@ from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from fastsgns import modelfile
+from fastsgns import formats, modelfile
 from fastsgns._encode import ERRORS
 from fastsgns.building import VocabularyBuilder
+from fastsgns.checkpoint import CheckpointFile, identity, parse_every
 from fastsgns.checks import check_choice, check_integer, plain
 from fastsgns.config import SIMD, __version__, available_cores, peak_rss_bytes
 from fastsgns.corpus import Corpus
@@ -109,6 +111,14 @@ class Word2Vec(VocabularyBuilder):
     freeze : bool or iterable of words, default False
         Input vectors that training leaves as they are: True for all that `init_vectors` gives, or those named. Later,
         ``wv.vectors_lockf`` says so, an array with 0 for every frozen word and 1 for the others.
+    checkpoint : path, optional
+        Keep the state of training in this file: now and then, at the end, and when it is interrupted. The file is
+        always whole. While one is written there are both matrices twice.
+    checkpoint_every : str or int, default "10min"
+        How often: a time, such as "30s" or "2h", or a number of words.
+    resume : bool, default False
+        Go on from `checkpoint`, if that file is there: with ``workers=1`` to the same bits as without a stop. It must
+        be of the same text and parameters; `workers` may differ.
 
     Attributes
     ----------
@@ -182,6 +192,9 @@ class Word2Vec(VocabularyBuilder):
         corpus_cache: str | os.PathLike[str] | None = None,
         init_vectors: InitVectors | None = None,
         freeze: Freeze = False,
+        checkpoint: str | os.PathLike[str] | None = None,
+        checkpoint_every: str | int = "10min",
+        resume: bool = False,
     ) -> None:
         if sg != 1 or hs != 0:
             raise ValueError(f"sg={sg!r}, hs={hs!r}: fastsgns trains skip-gram with negative sampling, sg=1 and hs=0")
@@ -203,6 +216,10 @@ class Word2Vec(VocabularyBuilder):
         self.shrink_windows, self.negative_sharing = bool(shrink_windows), negative_sharing
         self.callbacks, self.progress, self.errors, self.corpus_cache = tuple(callbacks), progress, errors, corpus_cache
         self.trim_rule, self.init_vectors = trim_rule, init_vectors
+        parse_every(checkpoint_every)
+        if resume and checkpoint is None:
+            raise ValueError("resume=True needs a checkpoint: give the path of the file")
+        self.checkpoint, self.checkpoint_every, self.resume = checkpoint, checkpoint_every, resume
         self.freeze = freeze if isinstance(freeze, bool) else list(freeze)
         self.sg, self.hs, self.cbow_mean, self.null_word = 1, 0, cbow_mean, null_word
         self.hashfxn, self.batch_words, self.comment = hashfxn, batch_words, comment
@@ -296,6 +313,13 @@ class Word2Vec(VocabularyBuilder):
             logger.warning("alpha rises from %g to %g: start_alpha=model.min_alpha_yet_reached goes on instead", *rates)
         frozen = frozen_rows(getattr(self.wv, "vectors_lockf", None), len(self.wv))
         self.wv.vectors, self.syn1neg = as_aligned(self.wv.vectors), as_aligned(self.syn1neg)
+        share = corpus_share(corpus, total_examples, total_words)
+        checkpoints = self._checkpoints(corpus, options, share, frozen)
+        first_epoch = self.epochs_trained
+        state = checkpoints.load() if checkpoints and self.resume else None
+        if state is not None:
+            self.epochs_trained += state.result.epochs
+            self.loss_history += state.result.loss_history
         self.stop_training = False
         listeners = self.callbacks if callbacks is None else tuple(callbacks)
 
@@ -315,8 +339,8 @@ class Word2Vec(VocabularyBuilder):
         try:
             result = train(
                 corpus, self._vocabulary.counts, self.wv.vectors, self.syn1neg, options,
-                frozen=frozen, corpus_share=corpus_share(corpus, total_examples, total_words),
-                first_epoch=self.epochs_trained, progress=self.progress,
+                frozen=frozen, corpus_share=share, first_epoch=first_epoch, state=state, checkpoints=checkpoints,
+                progress=self.progress,
                 on_epoch_begin=lambda: call("on_epoch_begin"), on_epoch_end=end_epoch,
             )  # fmt: skip
         finally:
@@ -327,6 +351,18 @@ class Word2Vec(VocabularyBuilder):
         self._make_report(corpus, options, result)
         call("on_train_end")
         return result.words_kept, corpus.raw_words * result.epochs
+
+    def _checkpoints(
+        self, corpus: Corpus, options: TrainingOptions, share: float, frozen: NDArray[np.bool_] | None
+    ) -> CheckpointFile | None:
+        if self.checkpoint is None:
+            return None
+        assert self._vocabulary is not None
+        run = identity(options, corpus, self._vocabulary, share, frozen, self.epochs_trained)
+        tensors = {**formats.pack_keys(self._vocabulary.words), "counts": self._vocabulary.counts}
+        return CheckpointFile(
+            self.checkpoint, self.checkpoint_every, run, tensors, self.wv.vectors, self.syn1neg, options
+        )
 
     def _check_rows(self) -> None:
         """ValueError if words or matrices were exchanged: rows no longer stand for the words of the vocabulary."""

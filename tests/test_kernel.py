@@ -47,7 +47,7 @@ def run(job, simd, epoch=0):
     kernel_job.begin_epoch(epoch, job["learning_rate"], job["learning_rate_per_word"])
     worker = _train.Worker(kernel_job, simd)
     worker.run()
-    return worker.take_counts()
+    return worker.counts
 
 
 def check(simd, epoch=3, **options):

@@ -104,7 +104,7 @@ def kernel(tokens, counts, *, negative=5, sample=0.0, output_vectors=None, seed=
     worker.run()
     if output_vectors is not None:
         output_vectors[:] = outputs[:, 0]
-    return worker.take_counts()
+    return worker.counts
 
 
 def test_noise_words_come_as_often_as_they_should():

@@ -106,9 +106,9 @@ def test_learning_rate_falls_linearly(monkeypatch):
     begun = []
 
     class Job(trainer.Job):
-        def begin_epoch(self, epoch, learning_rate, per_word):
+        def begin_epoch(self, epoch, learning_rate, per_word, first_unit):
             begun.append((epoch, learning_rate, learning_rate + per_word * sum(LENGTHS)))
-            super().begin_epoch(epoch, learning_rate, per_word)
+            super().begin_epoch(epoch, learning_rate, per_word, first_unit)
 
     monkeypatch.setattr(trainer, "Job", Job)
     run(alpha=0.05, min_alpha=0.01, epochs=4)

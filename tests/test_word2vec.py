@@ -131,9 +131,9 @@ def test_the_learning_rate_falls_by_the_share_of_the_whole(monkeypatch):
     begun = []
 
     class Job(trainer.Job):
-        def begin_epoch(self, epoch, learning_rate, per_word):
+        def begin_epoch(self, epoch, learning_rate, per_word, first_unit):
             begun.append((learning_rate, learning_rate + per_word * 200))
-            super().begin_epoch(epoch, learning_rate, per_word)
+            super().begin_epoch(epoch, learning_rate, per_word, first_unit)
 
     monkeypatch.setattr(trainer, "Job", Job)
     model = small(epochs=2, alpha=0.04, min_alpha=0.02)
