@@ -255,14 +255,14 @@ class KeyedVectors(Queries):
             If the file is empty, truncated, or of another format.
         """
         counts = None if fvocab is None else word2vec_reader.read_vocabulary(fvocab, encoding, unicode_errors)
-        keys, vectors = word2vec_reader.read_vectors(
+        rows, vectors = word2vec_reader.read_vectors(
             fname, binary=binary, limit=limit, datatype=datatype, encoding=encoding, unicode_errors=unicode_errors,
             no_header=no_header,
         )  # fmt: skip
-        values: NDArray[np.int64] = np.arange(len(keys), 0, -1, dtype=np.int64)
+        values: NDArray[np.int64] = np.arange(len(rows), 0, -1, dtype=np.int64)
         if counts is not None:
-            missing = [key for key in keys if key not in counts]
+            missing = [key for key in rows if key not in counts]
             if missing:
                 logger.warning("%s lacks %d keys, %r first: their count is 0", fvocab, len(missing), missing[0])
-            values = np.array([counts.get(key, 0) for key in keys], np.int64)
-        return cls.from_arrays(keys, vectors, values)
+            values = np.array([counts.get(key, 0) for key in rows], np.int64)
+        return cls._from_rows(rows, vectors, values)

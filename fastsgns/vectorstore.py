@@ -95,18 +95,24 @@ class VectorStore:
         """
         if vectors.ndim != 2 or vectors.dtype.kind != "f" or vectors.shape[1] < 1:
             raise ValueError(f"vectors of shape {vectors.shape} and {vectors.dtype}: they must be a matrix of floats")
+        words = list(words)
+        rows = dict(zip(words, range(len(words)), strict=True))
+        if len(words) != len(vectors):
+            raise ValueError(f"{len(words)} words do not match {len(vectors)} vectors: give one for each")
+        if len(rows) != len(vectors):
+            raise ValueError(f"words hold {first_repeated(words)!r} more than once: remove repetitions")
+        if counts is not None and np.shape(counts) != (len(vectors),):
+            raise ValueError(f"counts of shape {np.shape(counts)}: give one for each of {len(vectors)} words")
+        return cls._from_rows(rows, vectors, None if counts is None else np.array(counts))
+
+    @classmethod
+    def _from_rows(cls, rows: dict[Any, int], vectors: NDArray[Any], counts: NDArray[Any] | None) -> Self:
+        """Take what is known to fit together: the row of each key, in order of rows, and the rest, as it is."""
         store = cls(vectors.shape[1])
-        store.index_to_key = list(words)
-        store.key_to_index = dict(zip(store.index_to_key, range(len(store.index_to_key)), strict=True))
-        if len(store.index_to_key) != len(vectors):
-            raise ValueError(f"{len(store.index_to_key)} words do not match {len(vectors)} vectors: give one for each")
-        if len(store.key_to_index) != len(vectors):
-            raise ValueError(f"words hold {first_repeated(store.index_to_key)!r} more than once: remove repetitions")
+        store.index_to_key, store.key_to_index = list(rows), rows
         store._vectors, store.next_index = vectors, len(vectors)
         if counts is not None:
-            if np.shape(counts) != (len(vectors),):
-                raise ValueError(f"counts of shape {np.shape(counts)}: give one for each of {len(vectors)} words")
-            store.expandos["count"] = np.array(counts)
+            store.expandos["count"] = counts
         return store
 
     @property

@@ -2,28 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from fastsgns.formats import COMPRESSED, DAMAGED, PathLike, open_binary
+from fastsgns.formats import DAMAGED, PathLike, open_binary
+from fastsgns.vectorfile import BATCH_ROWS, BinaryFile, TextFile, VectorFile
 
-__all__ = ["read_vectors", "read_vocabulary"]
+__all__ = ["open_vectors", "read_vectors", "read_vocabulary"]
 
 logger = logging.getLogger(__name__)
-
-BLOCK_BYTES = 1 << 24
-# A key or line beyond this is no key or line, but another kind of file.
-LONGEST_KEY = 1 << 20
-LONGEST_LINE = 1 << 26
-
-Vectors = tuple[list[str], NDArray[Any]]
-Read = tuple[list[str], NDArray[Any], bytes]  # and the start of what follows
 
 
 def read_vectors(
@@ -35,7 +29,7 @@ def read_vectors(
     encoding: str = "utf8",
     unicode_errors: str = "strict",
     no_header: bool = False,
-) -> Vectors:
+) -> tuple[dict[str, int], NDArray[Any]]:
     """Read keys and vectors.
 
     Parameters
@@ -55,8 +49,8 @@ def read_vectors(
 
     Returns
     -------
-    keys : list of str
-        Each once: of repeated keys the first is kept.
+    rows : dict of str to int
+        The row of each key, in order of rows. Of repeated keys the first is kept.
     vectors : ndarray, shape (n, dim)
 
     Raises
@@ -64,203 +58,72 @@ def read_vectors(
     ValueError
         If the file is empty, truncated, or of another format.
     """
-    path = Path(path)
     dtype = np.dtype(datatype)
     if dtype.kind != "f":
         raise ValueError(f"datatype={datatype!r} must be a float type, such as numpy.float32")
     if limit is not None and limit < 0:
         raise ValueError(f"limit={limit!r} must be positive, or None for all")
+    with open_vectors(
+        path, binary=binary, encoding=encoding, unicode_errors=unicode_errors, no_header=no_header
+    ) as file:
+        most = limit or sys.maxsize
+        vectors = file.allocate(BATCH_ROWS if file.count is None else min(file.count, most), dtype)
+        keys: list[str] = []
+        while len(keys) < most:
+            if len(keys) == len(vectors):
+                if file.count is not None:
+                    break
+                grown = np.empty((2 * len(vectors), file.dim), dtype)
+                grown[: len(vectors)] = vectors
+                vectors = grown
+            found = file.read(vectors[len(keys) : most])
+            if not found:
+                break
+            keys += found
+        vectors = vectors[: len(keys)]
+        if not limit:
+            file.warn_of_rest()
+    rows = dict(zip(keys, range(len(keys)), strict=True))
+    if len(rows) == len(keys):
+        return rows, vectors
+    return without_repetitions(Path(path), keys, vectors)
+
+
+@contextlib.contextmanager
+def open_vectors(
+    path: PathLike,
+    *,
+    binary: bool = False,
+    encoding: str = "utf8",
+    unicode_errors: str = "strict",
+    no_header: bool = False,
+) -> Iterator[VectorFile]:
+    """Open a file of vectors for reading; the parameters are those of `read_vectors`.
+
+    Raises
+    ------
+    ValueError
+        If the file is empty or of another format, or what is read of it within the block is damaged.
+    """
+    path = Path(path)
     if binary and no_header:
         raise ValueError("no_header=True is for text: a binary file cannot be read without its sizes")
-    decode = key_decoder(path, encoding, unicode_errors)
     try:
         with open_binary(path) as file:
-            if binary:
-                count, dim = read_header(file, path)
-                keys, vectors, rest = read_binary(file, path, min(limit or count, count), dim, dtype, decode)
-            else:
-                declared = None if no_header else read_header(file, path)
-                keys, vectors, rest = read_text(file, path, declared, limit, dtype, decode)
-            if not limit and rest.strip():
-                logger.warning("%s goes on after the %d vectors it declares; the rest is left out", path, len(keys))
+            kind = BinaryFile if binary else TextFile
+            yield kind(file, path, encoding, unicode_errors, no_header)
     except DAMAGED as error:
         if isinstance(error, OSError) and error.errno is not None:  # the system's own: no such file and the like
             raise
         raise ValueError(f"{path} is damaged: {error}") from error
-    return without_repetitions(path, keys, vectors)
 
 
-def key_decoder(path: Path, encoding: str, errors: str) -> Callable[[bytes], str]:
-    def decode(key: bytes) -> str:
-        try:
-            return key.decode(encoding, errors)
-        except UnicodeDecodeError as error:
-            raise ValueError(
-                f"{path}: key {key!r} is not {encoding}: {error.reason}; unicode_errors='replace' or 'ignore' reads it"
-            ) from None
-
-    return decode
-
-
-def read_header(file: IO[bytes], path: Path) -> tuple[int, int]:
-    """The number of vectors and their dimensions, from the first line."""
-    line = file.readline(256)
-    if not line:
-        raise ValueError(f"{path} is empty")
-    try:
-        count, dim = (int(number) for number in line.split())
-    except ValueError:
-        raise ValueError(
-            f"{path} starts with {line[:60]!r}, not with numbers of vectors and dimensions: it is no word2vec file"
-            " (no_header=True reads text without that line, such as GloVe's)"
-        ) from None
-    if count < 0 or dim < 1:
-        raise ValueError(f"{path} declares {count} vectors of {dim} dimensions")
-    return count, dim
-
-
-def allocate(path: Path, count: int, dim: int, dtype: np.dtype[Any], least_bytes: int) -> NDArray[Any]:
-    """Room for the vectors declared, once it is plain that a file of this size can hold them."""
-    size = path.stat().st_size
-    if path.is_file() and path.suffix.lower() not in COMPRESSED and count * least_bytes > size:
-        raise ValueError(
-            f"{path} declares {count} vectors of {dim} dimensions, but its {size} bytes cannot hold them:"
-            " it is truncated or of another format (binary=True or False?)"
-        )
-    try:
-        return np.empty((count, dim), dtype)
-    except (MemoryError, ValueError):
-        raise ValueError(f"{path} declares {count} vectors of {dim} dimensions: more than memory can hold") from None
-
-
-def truncated(path: Path, found: int, count: int) -> ValueError:
-    return ValueError(f"{path} ends after {found} of the {count} vectors it declares: it is truncated or damaged")
-
-
-def read_binary(
-    file: IO[bytes], path: Path, count: int, dim: int, dtype: np.dtype[Any], decode: Callable[[bytes], str]
-) -> Read:
-    """Records of key, space, `dim` float32; before the key there may be a newline."""
-    row_bytes = 4 * dim
-    vectors = allocate(path, count, dim, np.dtype("<f4"), row_bytes + 1)
-    rows = vectors.reshape(-1).view(np.uint8).data
-    keys: list[str] = []
-    block, start = b"", 0
-    while len(keys) < count:
-        space = block.find(b" ", start)
-        end = space + 1 + row_bytes
-        if space >= 0 and end <= len(block):
-            key = block[start:space].lstrip(b"\n")
-            if b"\n" in key:
-                raise ValueError(f"{path}: vector {len(keys) + 1} has key {key!r}: is this really the binary format?")
-            keys.append(decode(key))
-            at = len(keys) * row_bytes
-            rows[at - row_bytes : at] = block[space + 1 : end]
-            start = end
-            continue
-        if (space if space >= 0 else len(block)) - start > LONGEST_KEY:
-            raise ValueError(f"{path}: vector {len(keys) + 1} has no key: is this really the binary format?")
-        more = file.read(max(BLOCK_BYTES, row_bytes))
-        if not more:
-            raise truncated(path, len(keys), count)
-        block, start = block[start:] + more, 0
-    return keys, vectors.astype(dtype, copy=False), block[start:] or file.read(64)
-
-
-def read_text(
-    file: IO[bytes],
-    path: Path,
-    declared: tuple[int, int] | None,
-    limit: int | None,
-    dtype: np.dtype[Any],
-    decode: Callable[[bytes], str],
-) -> Read:
-    """Lines of key and numbers, as many as declared, or all."""
-    most = limit or sys.maxsize
-    count, dim = declared or (most, 0)
-    count = min(count, most)
-    vectors = allocate(path, count, dim, dtype, 2 * dim + 1) if declared else np.empty((0, 0), dtype)
-    keys: list[str] = []
-    numbers: list[float] = []
-    written = 0
-    for line in lines_of(file, path, count):
-        stripped = line.rstrip()
-        if not dim:
-            dim = len(stripped.split()) - 1
-            if dim < 1:
-                raise ValueError(f"{path} starts with {line[:60]!r}, not with a key and its numbers")
-        key, values = parse_line(stripped, dim, path, len(keys) + 1)
-        keys.append(decode(key))
-        numbers += values
-        if len(numbers) >= 1 << 18:
-            vectors, written, numbers = store(vectors, written, numbers, dim, bool(declared)), len(keys), []
-    vectors = store(vectors, written, numbers, dim, bool(declared))
-    if not declared and not keys:
-        raise ValueError(f"{path} is empty")
-    if declared and len(keys) < count:
-        raise truncated(path, len(keys), count)
-    return keys, vectors[: len(keys)], file.read(64)
-
-
-def store(vectors: NDArray[Any], written: int, numbers: list[float], dim: int, fixed: bool) -> NDArray[Any]:
-    """`vectors` with rows of `numbers` from row `written` on; it grows by doubling unless its size is known."""
-    rows = np.array(numbers, np.float64).reshape(-1, max(dim, 1))
-    if not fixed and written + len(rows) > len(vectors):
-        grown = np.empty((max(2 * len(vectors), written + len(rows)), max(dim, 1)), vectors.dtype)
-        if written:
-            grown[:written] = vectors[:written]
-        vectors = grown
-    with np.errstate(over="ignore"):
-        vectors[written : written + len(rows)] = rows
-    return vectors
-
-
-def lines_of(file: IO[bytes], path: Path, count: int) -> Iterator[bytes]:
-    for number in range(count):
-        line = file.readline(LONGEST_LINE)
-        if not line:
-            return
-        if len(line) == LONGEST_LINE:
-            raise ValueError(f"{path}: vector {number + 1} is a line of over {LONGEST_LINE} bytes: is this text?")
-        yield line
-
-
-def parse_line(line: bytes, dim: int, path: Path, number: int) -> tuple[bytes, list[float]]:
-    """Key and numbers of a line. Beyond gensim's reading, keys may hold spaces, as some of GloVe's do."""
-    key, _, rest = line.partition(b" ")
-    try:
-        values = list(map(float, rest.split()))
-        if len(values) == dim:
-            return key, values
-        problem = f"{len(values)} numbers, not {dim}"
-    except ValueError as error:
-        problem = str(error)
-    fields = line.rsplit(maxsplit=dim)
-    # A number before the numbers means more dimensions than declared, not a key that ends in one.
-    if len(fields) == dim + 1 and not (b" " in fields[0] and is_number(fields[0].split()[-1])):
-        try:
-            return fields[0], list(map(float, fields[1:]))
-        except ValueError as error:
-            problem = str(error)
-    raise ValueError(f"{path}: vector {number}, {line[:40]!r}...: {problem}: is this the text format, undamaged?")
-
-
-def is_number(field: bytes) -> bool:
-    try:
-        float(field)
-    except ValueError:
-        return False
-    return True
-
-
-def without_repetitions(path: Path, keys: list[str], vectors: NDArray[Any]) -> Vectors:
-    rows: dict[str, int] = {}
+def without_repetitions(path: Path, keys: list[str], vectors: NDArray[Any]) -> tuple[dict[str, int], NDArray[Any]]:
+    first: dict[str, int] = {}
     for row, key in enumerate(keys):
-        rows.setdefault(key, row)
-    if len(rows) == len(keys):
-        return keys, vectors
-    logger.warning("%s holds %d keys that came before; the first of each is kept", path, len(keys) - len(rows))
-    return list(rows), vectors[list(rows.values())]
+        first.setdefault(key, row)
+    logger.warning("%s holds %d keys that came before; the first of each is kept", path, len(keys) - len(first))
+    return dict(zip(first, range(len(first)), strict=True)), vectors[list(first.values())]
 
 
 def read_vocabulary(path: PathLike, encoding: str = "utf8", unicode_errors: str = "strict") -> dict[str, int]:
@@ -271,13 +134,12 @@ def read_vocabulary(path: PathLike, encoding: str = "utf8", unicode_errors: str 
     ValueError
         If a line is not a key and a whole number.
     """
-    decode = key_decoder(Path(path), encoding, unicode_errors)
     counts: dict[str, int] = {}
     with open_binary(path) as file:
         for number, line in enumerate(file, 1):
             try:
                 key, count = line.split()
-                counts[decode(key)] = int(count)
+                counts[key.decode(encoding, unicode_errors)] = int(count)
             except ValueError as error:
                 raise ValueError(f"{path}, line {number}: {line[:60]!r} is not a key and its count") from error
     return counts

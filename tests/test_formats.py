@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
 
-from fastsgns import formats, word2vec_reader
+from fastsgns import formats, vectorfile
 from fastsgns.keyedvectors import KeyedVectors
 
 WORDS = ["the", "of", "naïve", "中文", "a\u00a0b", "😀", "\x1c", "x" * 3000]
@@ -312,7 +312,7 @@ def test_files_of_word2vec_c(tmp_path):
 def test_binary_records_may_cross_blocks(tmp_path, monkeypatch, block):
     wv = make()
     wv.save_word2vec_format(tmp_path / "v", binary=True)
-    monkeypatch.setattr(word2vec_reader, "BLOCK_BYTES", block)
+    monkeypatch.setattr(vectorfile, "BLOCK_BYTES", block)
     assert_same(KeyedVectors.load_word2vec_format(tmp_path / "v", binary=True), wv)
 
 

@@ -1,0 +1,13 @@
+import numpy as np
+from numpy.typing import NDArray
+
+def read_binary(
+    block: bytes | bytearray, start: int, stop: int, rows: NDArray[np.float32], bounds: NDArray[np.int64]
+) -> tuple[int, int]: ...
+def read_text(
+    block: bytes | bytearray, start: int, stop: int, rows: NDArray[np.float64], bounds: NDArray[np.int64]
+) -> tuple[int, int]: ...
+def to_half(rows: NDArray[np.float32], out: NDArray[np.uint16]) -> None: ...
+def decode(
+    block: bytes | bytearray, bounds: NDArray[np.int64], count: int, encoding: str, errors: str
+) -> list[str]: ...
