@@ -55,11 +55,13 @@ def to_half(const float[:, ::1] rows, uint16_t[:, ::1] out):
 def decode(const uint8_t[::1] block, const int64_t[:, ::1] bounds, int64_t count, encoding, errors):
     """The first `count` keys of a block, as strings."""
     cdef bytes encoding_name = encoding.encode(), errors_name = errors.encode()
-    cdef const char *first = <const char *>&block[0]
+    cdef const char *first = ""
     cdef int64_t i
     cdef list keys = []
     if not 0 <= count <= bounds.shape[0] or bounds.shape[1] != 2:
         raise ValueError(f"there are no {count} keys")
+    if block.shape[0]:
+        first = <const char *>&block[0]
     for i in range(count):
         if not 0 <= bounds[i, 0] <= bounds[i, 1] <= block.shape[0]:
             raise ValueError(f"key {i} is not in the block")

@@ -13,14 +13,14 @@ import secrets
 import stat
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import pairwise
 from pathlib import Path
 from typing import IO, Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save, save_file
+
+from fastsgns._records import decode
 
 __all__ = ["atomic_path", "load_tensors", "open_binary", "pack_keys", "save_tensors", "unpack_keys"]
 
@@ -30,6 +30,12 @@ Tensors = dict[str, NDArray[Any]]
 # The one metadata entry that is ours, and the version of what it and the tensors mean.
 METADATA_KEY = "fastsgns"
 FORMAT_VERSION = 1
+
+# NumPy's types by their names in safetensors.
+TYPES = {"F64": "<f8", "F32": "<f4", "F16": "<f2", "BOOL": "?"}
+TYPES |= {f"{kind}{8 * size}": f"<{kind.lower()}{size}" for kind in "IU" for size in (1, 2, 4, 8)}
+# Bytes written at once, where they must be copied first.
+BLOCK_BYTES = 1 << 22
 
 COMPRESSED = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
 # What damaged compressed streams raise when read.
@@ -88,13 +94,13 @@ def sync(path: Path) -> None:
         os.close(descriptor)
 
 
-def save_tensors(path: PathLike, tensors: Mapping[str, NDArray[Any]], metadata: Mapping[str, Any]) -> None:
-    """Write arrays and JSON metadata as one safetensors file, atomically.
+def save_tensors(path: PathLike | IO[bytes], tensors: Mapping[str, NDArray[Any]], metadata: Mapping[str, Any]) -> None:
+    """Write arrays and JSON metadata as one safetensors file, atomically, and no array copied as a whole.
 
     Parameters
     ----------
-    path : path
-        Replaced only once the new file is complete and on the disk.
+    path : path, or file open for writing bytes
+        A path is replaced only once the new file is complete and on the disk.
     tensors : mapping of str to ndarray
         Numeric arrays of any shape.
     metadata : mapping
@@ -116,19 +122,42 @@ def save_tensors(path: PathLike, tensors: Mapping[str, NDArray[Any]], metadata: 
     ...     load_tensors(path, "Example")[0]["ones"].tolist()
     [1.0, 1.0]
     """
-    for name, tensor in tensors.items():
-        if tensor.dtype.kind not in "fiub" or tensor.dtype.itemsize > 8:
-            raise ValueError(f"{os.fspath(path)}: cannot save {name!r}: dtype={tensor.dtype} is no plain number")
-    arrays = {name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()}
-    text = {METADATA_KEY: json.dumps({"format_version": FORMAT_VERSION, **metadata})}
-    try:
-        with atomic_path(path) as place:
-            if place.is_file():
-                save_file(arrays, place, metadata=text)
-            else:  # save_file would put a file in the place of a device, /dev/null for one
-                place.write_bytes(save(arrays, metadata=text))
-    except SafetensorError as error:
-        raise OSError(f"{os.fspath(path)}: cannot be written: {error}") from error
+    text = json.dumps({"format_version": FORMAT_VERSION, **metadata})
+    names = {np.dtype(dtype): name for name, dtype in TYPES.items()}
+    # Large items first, so that all are aligned without gaps, which are forbidden.
+    arrays = dict(sorted(tensors.items(), key=lambda item: (-item[1].dtype.itemsize, item[0])))
+    header: dict[str, Any] = {"__metadata__": {METADATA_KEY: text}}
+    end = 0
+    for name, array in arrays.items():
+        dtype = array.dtype.newbyteorder("<")
+        if dtype not in names:
+            target = getattr(path, "name", path)
+            raise ValueError(f"{target}: cannot save {name!r}: dtype={array.dtype} is no plain number")
+        start, end = end, end + array.nbytes
+        header[name] = {"dtype": names[dtype], "shape": list(array.shape), "data_offsets": [start, end]}
+    head = json.dumps(header).encode()
+    head += b" " * (-len(head) % 8)
+    head = len(head).to_bytes(8, "little") + head
+    if not isinstance(path, (str, os.PathLike)):
+        write_arrays(path, head, arrays)
+        return
+    with atomic_path(path) as place:
+        try:
+            with open(place, "wb") as file:
+                write_arrays(file, head, arrays)
+        except OSError as error:  # a full disk; writing does not name the file
+            raise OSError(error.errno, error.strerror, os.fspath(path)) from error
+
+
+def write_arrays(file: IO[bytes], head: bytes, arrays: Mapping[str, NDArray[Any]]) -> None:
+    """The header and the arrays behind each other, in blocks."""
+    file.write(head)
+    for array in arrays.values():
+        rows = array if array.ndim else array[np.newaxis]
+        step = max(1, BLOCK_BYTES // max(1, rows[:1].nbytes))
+        for start in range(0, len(rows) if array.size else 0, step):
+            block = rows[start : start + step]
+            file.write(np.ascontiguousarray(block, block.dtype.newbyteorder("<")).data)
 
 
 def load_tensors(
@@ -170,7 +199,23 @@ def load_tensors(
                 return {name: file.get_tensor(name) for name in file.keys()}, metadata  # noqa: SIM118 (no mapping)
         return map_tensors(path, mmap), metadata
     except (SafetensorError, ValueError, TypeError) as error:
+        if is_pickle(path):
+            raise ValueError(
+                f"{path} ({size} bytes): not a model file of fastsgns, but a pickle, as gensim's save writes, and"
+                " pickles can run anything: if you trust it, load it with gensim and convert the vectors by"
+                " fastsgns.KeyedVectors.from_gensim"
+            ) from None
         raise ValueError(f"{path} ({size} bytes): not a model file of fastsgns, or damaged: {error}") from error
+
+
+def is_pickle(path: Path) -> bool:
+    """Whether a file, compressed or not, begins as pickles of protocol 2 and later do, and no safetensors can."""
+    try:
+        with open_binary(path) as file:
+            start = file.read(3)
+    except DAMAGED:
+        return False
+    return len(start) == 3 and start[0] == 0x80 and 2 <= start[1] <= 5 and start[2] != 0
 
 
 def check_metadata(text: str | None, kinds: Sequence[str]) -> dict[str, Any]:
@@ -190,17 +235,15 @@ def check_metadata(text: str | None, kinds: Sequence[str]) -> dict[str, Any]:
 
 def map_tensors(path: Path, mode: str) -> Tensors:
     """The arrays of a safetensors file that `safe_open` found sound, memory-mapped."""
-    types = {"F64": "<f8", "F32": "<f4", "F16": "<f2", "BOOL": "?"}
-    types |= {f"{kind}{8 * size}": f"<{kind.lower()}{size}" for kind in "IU" for size in (1, 2, 4, 8)}
     with open(path, "rb") as file:
         length = int.from_bytes(file.read(8), "little")
         header = json.loads(file.read(length))
     header.pop("__metadata__", None)
     tensors: Tensors = {}
     for name, entry in header.items():
-        if entry["dtype"] not in types:
+        if entry["dtype"] not in TYPES:
             raise ValueError(f"{name!r} is of type {entry['dtype']}, which fastsgns does not write")
-        dtype, shape, start = np.dtype(types[entry["dtype"]]), tuple(entry["shape"]), entry["data_offsets"][0]
+        dtype, shape, start = np.dtype(TYPES[entry["dtype"]]), tuple(entry["shape"]), entry["data_offsets"][0]
         if 0 in shape:  # nothing to map
             tensors[name] = np.empty(shape, dtype)
         else:
@@ -228,17 +271,16 @@ def pack_keys(keys: Sequence[Any]) -> Tensors:
             return {"keys": np.array(keys, np.int64)}
         except OverflowError:
             raise ValueError(f"integer keys must fit in 64 bits: they go from {min(keys)} to {max(keys)}") from None
-    encoded = []
-    for key in keys:
+    offsets = np.zeros(len(keys) + 1, np.int64)
+    for row, key in enumerate(keys):
         if not isinstance(key, str):
             raise ValueError(f"key {key!r}: only keys that are all strings, or all integers, can be saved")
         try:
-            encoded.append(key.encode())
+            offsets[row + 1] = len(key) if key.isascii() else len(key.encode())
         except UnicodeEncodeError as error:
             raise ValueError(f"key {key!r} cannot be saved as UTF-8: {error.reason}") from None
-    offsets = np.zeros(len(keys) + 1, np.int64)
-    np.cumsum([len(key) for key in encoded], out=offsets[1:])
-    return {"keys": np.frombuffer(b"".join(encoded), np.uint8), "key_offsets": offsets}
+    np.cumsum(offsets, out=offsets)
+    return {"keys": np.frombuffer("".join(keys).encode(), np.uint8), "key_offsets": offsets}
 
 
 def unpack_keys(tensors: Mapping[str, NDArray[Any]]) -> list[Any]:
@@ -261,8 +303,8 @@ def unpack_keys(tensors: Mapping[str, NDArray[Any]]) -> list[Any]:
         raise ValueError("its keys are neither integers nor UTF-8 with offsets")
     if offsets[0] != 0 or offsets[-1] != len(keys) or (np.diff(offsets) < 0).any():
         raise ValueError("its key offsets do not divide its keys")
-    text, bounds = keys.tobytes(), offsets.tolist()
+    bounds = np.stack([offsets[:-1], offsets[1:]], axis=1)
     try:
-        return [text[start:end].decode() for start, end in pairwise(bounds)]
+        return decode(keys.tobytes(), bounds, len(bounds), "utf8", "strict")
     except UnicodeDecodeError as error:
         raise ValueError(f"its keys are not UTF-8: {error.reason}") from None

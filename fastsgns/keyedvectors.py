@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-import logging
-import os
 import sys
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
-from numpy.typing import DTypeLike, NDArray
+from numpy.typing import NDArray
 
-from fastsgns import evaluation, formats, word2vec_reader, word2vec_writer
+from fastsgns import evaluation, exchange
 from fastsgns.correlation import Correlation
 from fastsgns.formats import PathLike
-from fastsgns.queries import Queries
+from fastsgns.keyindex import Key
+from fastsgns.older_names import OlderNames
+from fastsgns.similarities import as_list
+from fastsgns.storage import Storage
 
 if sys.version_info >= (3, 11):
     from typing import Self
@@ -22,14 +24,8 @@ else:
 
 __all__ = ["KeyedVectors"]
 
-logger = logging.getLogger(__name__)
 
-KIND = "KeyedVectors"
-# Attributes besides "count" go by this prefix in the native file.
-ATTRIBUTE = "attribute."
-
-
-class KeyedVectors(Queries):
+class KeyedVectors(OlderNames, Storage):
     """Vectors with keys, such as words; made by `Word2Vec`, `load`, `load_word2vec_format` or `from_arrays`.
 
     Looking up and changing are told at `VectorStore`, queries at `Queries`. Queries only read: several threads may
@@ -126,143 +122,59 @@ class KeyedVectors(Queries):
             similarity_function,
         )
 
-    def save(self, path: PathLike) -> None:
-        """Save keys, vectors and attributes as one safetensors file, atomically; nothing in it is ever unpickled.
+    def vectors_for_all(
+        self, keys: Iterable[Key], allow_inference: bool = True, copy_vecattrs: bool = False
+    ) -> KeyedVectors:
+        """Vectors of the given keys as a new KeyedVectors.
+
+        Parameters
+        ----------
+        keys : iterable of keys
+            In the order that the new ones will have; repetitions and keys that are not present are left out.
+        allow_inference : bool, default True
+            Take integers that are no keys as numbers of rows, too. (There is nothing else to infer from.)
+        copy_vecattrs : bool, default False
+            Copy all attributes. Without a "count" to copy, counts fall from the number of keys to 1, as in gensim.
+
+        Examples
+        --------
+        >>> wv = KeyedVectors.from_arrays(["a", "b", "c"], np.eye(3, dtype=np.float32))
+        >>> wv.vectors_for_all(["c", "x", "a", "c"]).index_to_key
+        ['c', 'a']
+        """
+        known = self if allow_inference else self.key_to_index
+        kept = [key for key in dict.fromkeys(as_list(keys, "")) if key in known]
+        rows = np.array([self.get_index(key) for key in kept], np.intp)
+        counts: NDArray[np.int64] = np.arange(len(kept), 0, -1, dtype=np.int64)
+        other = KeyedVectors.from_arrays(kept, self.vectors[rows], counts)
+        if copy_vecattrs:
+            other.expandos |= {name: values[rows] for name, values in self.expandos.items()}
+        return other
+
+    def to_gensim(self) -> Any:
+        """A gensim.models.KeyedVectors with copies of keys, vectors and attributes.
 
         Raises
         ------
-        ValueError
-            If keys are neither all strings nor all integers, or an attribute is not numeric.
+        ImportError
+            If gensim is not installed.
         """
-        tensors = {**formats.pack_keys(self.index_to_key), "vectors": self.vectors}
-        for name, values in self.expandos.items():
-            tensors["counts" if name == "count" else ATTRIBUTE + name] = values
-        formats.save_tensors(path, tensors, {"kind": KIND})
+        return exchange.to_gensim(self)
 
     @classmethod
-    def load(cls, path: PathLike, mmap: str | None = None) -> Self:
-        """Load vectors that `save` wrote, or those of a saved `Word2Vec`.
+    def from_gensim(cls, kv: Any) -> Self:
+        """Copies of the keys, vectors and attributes of gensim's KeyedVectors.
+
+        This is how gensim's own files are read: ``from_gensim(gensim.models.KeyedVectors.load(path))``.
 
         Parameters
         ----------
-        path : path
-        mmap : {None, "r", "c"}, optional
-            Map the vectors read-only or copy-on-write, so that they load at once and processes share them.
+        kv : gensim.models.KeyedVectors
+            Those of FastText give the vectors of its words alone, not those of their parts.
 
         Raises
         ------
-        ValueError
-            If the file is damaged or of another kind; files of gensim's own `save` are pickles, to be read by gensim.
+        TypeError
+            If it is something else.
         """
-        tensors, _ = formats.load_tensors(path, (KIND, "Word2Vec"), mmap=mmap)
-        try:
-            store = cls.from_arrays(formats.unpack_keys(tensors), tensors["vectors"], tensors.get("counts"))
-            for name, values in tensors.items():
-                if name.startswith(ATTRIBUTE):
-                    if values.shape != (len(store),):
-                        raise ValueError(f"its attribute {name!r} is of shape {values.shape}")
-                    store.expandos[name.removeprefix(ATTRIBUTE)] = np.array(values)
-        except (KeyError, ValueError) as error:
-            raise ValueError(f"{os.fspath(path)}: not a {KIND} file of fastsgns: {error}") from error
-        return store
-
-    def save_word2vec_format(
-        self,
-        fname: PathLike,
-        fvocab: PathLike | None = None,
-        binary: bool = False,
-        total_vec: int | None = None,
-        write_header: bool = True,
-        prefix: str = "",
-        append: bool = False,
-        sort_attr: str = "count",
-    ) -> None:
-        """Save in the format of word2vec.c; text numbers have all digits needed to come back to the bit.
-
-        Parameters
-        ----------
-        fname : path
-            May end in .gz, .bz2 or .xz.
-        fvocab : path, optional
-            Where to write keys and `sort_attr`.
-        binary : bool, default False
-            float32 rather than text.
-        total_vec : int, optional
-            The number of vectors to declare, if others are to be appended.
-        write_header : bool, default True
-            False leaves out the line of sizes, as GloVe does.
-        prefix : str
-            Put before every key.
-        append : bool, default False
-            Add to files that are there, rather than replace them.
-        sort_attr : str, default "count"
-            Vectors are written by falling value of this attribute, if it is there.
-
-        Raises
-        ------
-        ValueError
-            If a key is empty or holds white space, or `fvocab` is to hold an attribute that is not there.
-        """
-        values = self.expandos.get(sort_attr)
-        if fvocab is not None and values is None:
-            raise ValueError(f"fvocab={os.fspath(fvocab)!r}: there is no attribute sort_attr={sort_attr!r} to write")
-        if len(self.key_to_index) < len(self):
-            raise ValueError(f"only {self.next_index} of {len(self)} rows have keys: add the other vectors first")
-        order = np.arange(len(self))
-        if values is not None:  # stable and falling, whatever the type
-            order = order[::-1][np.argsort(values[::-1], kind="stable")][::-1]
-        if fvocab is not None and values is not None:
-            word2vec_writer.write_vocabulary(fvocab, self.index_to_key, values, order, prefix=prefix, append=append)
-        word2vec_writer.write_vectors(
-            fname, self.index_to_key, self.vectors, order, binary=binary, total_vec=total_vec,
-            write_header=write_header, prefix=prefix, append=append,
-        )  # fmt: skip
-
-    @classmethod
-    def load_word2vec_format(
-        cls,
-        fname: PathLike,
-        fvocab: PathLike | None = None,
-        binary: bool = False,
-        encoding: str = "utf8",
-        unicode_errors: str = "strict",
-        limit: int | None = None,
-        datatype: DTypeLike = np.float32,
-        no_header: bool = False,
-    ) -> Self:
-        """Load the format of word2vec.c, or GloVe's text with ``no_header=True``.
-
-        Parameters
-        ----------
-        fname : path
-            May end in .gz, .bz2 or .xz.
-        fvocab : path, optional
-            Lines of key and count; without it counts fall from the number of keys to 1, as in gensim.
-        binary : bool, default False
-            float32 rather than text.
-        encoding, unicode_errors : str
-            How keys are decoded.
-        limit : int, optional
-            Load the first so many only.
-        datatype : data type, default float32
-            Of the vectors in memory; float16 halves them.
-        no_header : bool, default False
-            The text has no line of sizes.
-
-        Raises
-        ------
-        ValueError
-            If the file is empty, truncated, or of another format.
-        """
-        counts = None if fvocab is None else word2vec_reader.read_vocabulary(fvocab, encoding, unicode_errors)
-        rows, vectors = word2vec_reader.read_vectors(
-            fname, binary=binary, limit=limit, datatype=datatype, encoding=encoding, unicode_errors=unicode_errors,
-            no_header=no_header,
-        )  # fmt: skip
-        values: NDArray[np.int64] = np.arange(len(rows), 0, -1, dtype=np.int64)
-        if counts is not None:
-            missing = [key for key in rows if key not in counts]
-            if missing:
-                logger.warning("%s lacks %d keys, %r first: their count is 0", fvocab, len(missing), missing[0])
-            values = np.array([counts.get(key, 0) for key in rows], np.int64)
-        return cls._from_rows(rows, vectors, values)
+        return exchange.from_gensim(cls, kv)

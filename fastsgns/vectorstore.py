@@ -1,14 +1,15 @@
-"""VectorStore: keys, their vectors and their attributes; how KeyedVectors holds and changes them."""
+"""VectorStore: a matrix whose rows have keys; how KeyedVectors holds and changes its vectors."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
+from fastsgns.keyindex import KEY_TYPES, Key, KeyIndex, first_repeated
 from fastsgns.vectormath import row_norms, safe_lengths
 
 if sys.version_info >= (3, 11):
@@ -16,15 +17,11 @@ if sys.version_info >= (3, 11):
 else:
     Self = Any
 
-__all__ = ["KEY_TYPES", "Key", "VectorStore"]
-
-Key = Hashable
-# What is one key wherever a list of keys could stand too.
-KEY_TYPES = (str, int, np.integer)
+__all__ = ["VectorStore"]
 
 
-class VectorStore:
-    """Keys, the rows of a matrix that belong to them, and further attributes of theirs such as counts.
+class VectorStore(KeyIndex):
+    """Keys, the rows of a matrix that belong to them, and the attributes of a `KeyIndex`.
 
     Parameters
     ----------
@@ -60,11 +57,11 @@ class VectorStore:
         for name, value, least in (("vector_size", vector_size, 1), ("count", count, 0)):
             if not isinstance(value, (int, np.integer)) or isinstance(value, bool) or value < least:
                 raise ValueError(f"{name}={value!r} must be a whole number of at least {least}")
+        if np.dtype(dtype).kind != "f":
+            raise ValueError(f"dtype={dtype!r} must be a float type, such as numpy.float32")
+        super().__init__(count)
         self.vector_size = int(vector_size)
-        self.index_to_key: list[Any] = [None] * count
-        self.key_to_index: dict[Any, int] = {}
         self.next_index = 0
-        self.expandos: dict[str, NDArray[Any]] = {}
         self.mapfile_path = mapfile_path
         self.norms: NDArray[Any] | None = None
         self._vectors: NDArray[Any] = np.zeros((count, self.vector_size), dtype)
@@ -129,40 +126,15 @@ class VectorStore:
         """Forget what was derived from the vectors: they changed."""
         self.norms = None
 
-    def __len__(self) -> int:
-        return len(self.index_to_key)
-
-    def __contains__(self, key: Key) -> bool:
-        return self.has_index_for(key)
-
     def __repr__(self) -> str:
         return f"{type(self).__name__}<vector_size={self.vector_size}, {len(self)} keys>"
-
-    def get_index(self, key: Key, default: int | None = None) -> int:
-        """The row of `key`. An integer that is no key itself stands for the row of that number.
-
-        Raises
-        ------
-        KeyError
-            If there is no such row, and no default.
-        """
-        index = self.key_to_index.get(key, -1)
-        if index >= 0:
-            return index
-        if isinstance(key, (int, np.integer)) and 0 <= key < len(self.index_to_key):
-            return int(key)
-        if default is not None:
-            return default
-        raise KeyError(f"Key '{key}' not present")
-
-    def has_index_for(self, key: Key) -> bool:
-        """Whether `get_index` finds `key`."""
-        return self.get_index(key, -1) >= 0
 
     def __getitem__(self, key_or_keys: Any) -> NDArray[Any]:
         """The vector of a key, read-only, or a new matrix of those of a list of keys."""
         if isinstance(key_or_keys, KEY_TYPES):
             return self.get_vector(key_or_keys)
+        if not isinstance(key_or_keys, Iterable):
+            raise TypeError(f"{key_or_keys!r} is neither a key nor a list of keys; rows are in wv.vectors")
         rows = [self.get_index(key) for key in key_or_keys]
         if not rows:
             raise ValueError("the list of keys is empty: give at least one")
@@ -214,10 +186,10 @@ class VectorStore:
 
         Without such a row the whole matrix is copied: `add_vectors` adds many at that price.
         """
+        if key in self.key_to_index:
+            raise ValueError(f"key {key!r} is already there: wv[key] = vector replaces its vector")
         index = self.next_index
         if index < len(self) and self.index_to_key[index] is None:
-            if key in self.key_to_index:
-                raise ValueError(f"key {key!r} is already there: wv[key] = vector replaces its vector")
             self.vectors[index] = self._as_rows(vector, 1)[0]
             self.index_to_key[index], self.key_to_index[key] = key, index
             self.next_index += 1
@@ -272,7 +244,7 @@ class VectorStore:
                 self.key_to_index[keys[position]] = len(self.index_to_key)
                 self.index_to_key.append(keys[position])
             self.vectors = np.concatenate([self.vectors, rows[new].astype(self.vectors.dtype)])
-            self.allocate_vecattrs()
+            self._lengthen()
         changed = np.ones(len(keys), bool) if replace else new
         targets = [self.key_to_index[keys[position]] for position in np.flatnonzero(changed)]
         self.vectors[targets] = rows[changed]
@@ -282,57 +254,40 @@ class VectorStore:
 
     def __setitem__(self, keys: Any, weights: NDArray[Any] | Sequence[Any]) -> None:
         """Add vectors, or replace those of keys that are there."""
-        self.add_vectors(keys if isinstance(keys, list) else [keys], weights, replace=True)
+        self.add_vectors(keys if isinstance(keys, (list, np.ndarray)) else [keys], weights, replace=True)
 
     def _as_rows(self, weights: NDArray[Any] | Sequence[Any], count: int) -> NDArray[Any]:
-        rows = np.asarray(weights)
+        try:
+            rows = np.asarray(weights)
+        except ValueError:  # of different lengths
+            raise ValueError(f"vectors are not all of vector_size={self.vector_size} numbers") from None
+        if rows.dtype.kind not in "fiub":
+            raise ValueError(f"vectors of {rows.dtype} are no vectors of numbers")
         if rows.ndim == 1 and count == 1:
             rows = rows[np.newaxis]
+        elif not rows.size and not count:
+            rows = rows.reshape(0, self.vector_size)
         if rows.shape != (count, self.vector_size):
             raise ValueError(f"vectors of shape {rows.shape} do not fit {count} keys of vector_size={self.vector_size}")
         return rows
 
-    def allocate_vecattrs(self, attrs: Sequence[str] | None = None, types: Sequence[Any] | None = None) -> None:
-        """Make attribute arrays of the types given, as long as there are keys; without arguments lengthen those there.
+    def resize_vectors(self, seed: int = 0) -> None:
+        """Make as many rows as there are in `index_to_key`; new ones hold random numbers in [-1, 1) / vector_size.
 
         Raises
         ------
-        TypeError
-            If an attribute is there with another type.
+        ValueError
+            If there are more rows already.
         """
-        if attrs is None:
-            attrs, types = list(self.expandos), [values.dtype for values in self.expandos.values()]
-        for attr, kind in zip(attrs, types or (), strict=True):
-            dtype = np.dtype(object if kind is str else np.int64 if kind is int else kind)
-            if attr not in self.expandos:
-                self.expandos[attr] = np.zeros(len(self), dtype)
-            values = self.expandos[attr]
-            if not np.issubdtype(dtype, values.dtype):
-                raise TypeError(f"attribute {attr!r} holds {values.dtype}, not {dtype}: convert the value")
-            if len(values) < len(self):
-                self.expandos[attr] = np.concatenate([values, np.zeros(len(self) - len(values), values.dtype)])
-
-    def set_vecattr(self, key: Key, attr: str, val: Any) -> None:
-        """Set an attribute of a key; the first value decides the attribute's type."""
-        index = self.get_index(key)
-        self.allocate_vecattrs([attr], [type(val)])
-        self.expandos[attr][index] = val
-
-    def get_vecattr(self, key: Key, attr: str) -> Any:
-        """An attribute of a key, such as its "count".
-
-        Raises
-        ------
-        KeyError
-            If key or attribute is not present.
-        """
-        index = self.get_index(key)
-        return self._attribute(attr)[index]
-
-    def _attribute(self, attr: str) -> NDArray[Any]:
-        if attr not in self.expandos:
-            raise KeyError(f"Attribute '{attr}' not present; there are: {', '.join(self.expandos) or 'none'}")
-        return self.expandos[attr]
+        shape = len(self), self.vector_size
+        if len(self.vectors) > shape[0]:
+            raise ValueError(f"there are {len(self.vectors)} rows and only {shape[0]} keys: cut wv.vectors yourself")
+        if self.vectors.shape != shape:
+            rows = np.random.default_rng(seed).random(shape, np.float32)  # as gensim draws them
+            rows = ((2 * rows - 1) / self.vector_size).astype(self.vectors.dtype, copy=False)
+            rows[: len(self.vectors)] = self.vectors
+            self.vectors = rows
+        self._lengthen()
 
     def sort_by_descending_frequency(self) -> None:
         """Order rows by falling "count"; among equals, as in gensim, the later comes first. Copies the matrix."""
@@ -343,14 +298,6 @@ class VectorStore:
         self.index_to_key = [self.index_to_key[row] for row in order]
         self.key_to_index = {key: row for row, key in enumerate(self.index_to_key)}
         self.expandos = {name: values[order] for name, values in self.expandos.items()}
+        if len(self._lockf) == len(order):
+            self._lockf = self._lockf[order]
         self.vectors = self.vectors[order]
-
-
-def first_repeated(keys: Iterable[Key]) -> Key:
-    """The first key that comes a second time."""
-    seen: set[Key] = set()
-    for key in keys:
-        if key in seen:
-            return key
-        seen.add(key)
-    raise ValueError("no key comes twice")

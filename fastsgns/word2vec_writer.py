@@ -14,22 +14,41 @@ from fastsgns.formats import PathLike, atomic_path, open_binary
 
 __all__ = ["write_vectors", "write_vocabulary"]
 
+Rows = NDArray[np.intp]
+
+BLOCK_ROWS = 1024
 # Digits that bring every number back to the bit.
 TEXT_FORMATS = {2: "%.5g", 4: "%.9g", 8: "%.17g"}
 
 
-def encode_key(path: Path, prefix: str, key: object) -> bytes:
-    """A key as these formats can hold it: white space would end it early."""
+def encode_keys(path: Path, prefix: str, keys: Sequence[object]) -> list[bytes]:
+    """Keys as these formats can hold them: white space would end one early."""
+    texts = [f"{prefix}{key}" for key in keys]
     try:
-        encoded = f"{prefix}{key}".encode()
-    except UnicodeEncodeError as error:
-        raise ValueError(f"{path}: key {key!r} cannot be written as UTF-8: {error.reason}") from None
-    if encoded.split() != [encoded]:
-        raise ValueError(
-            f"{path}: key {key!r} is empty or holds white space, which word2vec's formats cannot hold:"
-            " rename it, or use the native format (save), which holds any text"
-        )
-    return encoded
+        joined = " ".join(texts).encode()
+        encoded = joined.split()
+        if len(encoded) == len(texts) and sum(map(len, encoded)) + len(texts) - 1 == len(joined):
+            return encoded
+    except UnicodeEncodeError:
+        pass
+    for text in texts:
+        try:
+            good = text.encode().split() == [text.encode()]
+        except UnicodeEncodeError as error:
+            raise ValueError(f"{path}: key {text!r} cannot be written as UTF-8: {error.reason}") from None
+        if not good:
+            raise ValueError(
+                f"{path}: key {text!r} is empty or holds white space, which word2vec's formats cannot hold:"
+                " rename it, or use the native format (save), which holds any text"
+            )
+    return []
+
+
+def blocks(path: Path, prefix: str, keys: Sequence[object], order: Rows) -> Iterator[tuple[Rows, list[bytes]]]:
+    """Rows and encoded keys, some thousands at once."""
+    for start in range(0, len(order), BLOCK_ROWS):
+        rows = order[start : start + BLOCK_ROWS]
+        yield rows, encode_keys(path, prefix, [keys[row] for row in rows.tolist()])
 
 
 @contextlib.contextmanager
@@ -46,7 +65,7 @@ def write_vectors(
     path: PathLike,
     keys: Sequence[object],
     vectors: NDArray[Any],
-    order: NDArray[np.intp] | Sequence[int],
+    order: Rows,
     *,
     binary: bool = False,
     total_vec: int | None = None,
@@ -54,38 +73,38 @@ def write_vectors(
     prefix: str = "",
     append: bool = False,
 ) -> None:
-    """Write keys and vectors in the order of rows given. Atomic, unless appending.
+    """Write keys and vectors in the order of rows given.
 
     Raises
     ------
     ValueError
-        If a key cannot be held by the format; nothing is written then.
+        If a key cannot be held by the format; a file is left as it was then.
     """
     path = Path(path)
-    encoded = [encode_key(path, prefix, key) for key in keys]  # all of them before the first byte
-    if len(set(encoded)) < len(encoded):
+    if len({type(key) for key in keys}) > 1 and len({str(key) for key in keys}) < len(keys):
         raise ValueError(f"{path}: several keys, such as 1 and '1', are alike in word2vec's formats: rename one")
+    if append:  # what is not written yet cannot be taken back
+        for _ in blocks(path, prefix, keys, order):
+            pass
     dim = vectors.shape[1]
     template = " ".join([TEXT_FORMATS.get(vectors.dtype.itemsize, "%.17g")] * dim) + "\n"
     with destination(path, append) as (temporary, mode), open_binary(temporary, mode, suffix_of=path) as file:
         if write_header:
             file.write(b"%d %d\n" % (len(keys) if total_vec is None else total_vec, dim))
-        for start in range(0, len(order), 4096):
-            block = np.asarray(order[start : start + 4096], np.intp)
-            rows = vectors[block]
+        for block, encoded in blocks(path, prefix, keys, order):
             if binary:
-                bodies = [row.tobytes() for row in rows.astype("<f4")]
+                numbers, size = vectors[block].astype("<f4").tobytes(), 4 * dim
+                bodies = [numbers[start : start + size] for start in range(0, len(numbers), size)]
             else:
-                bodies = [(template % tuple(row)).encode() for row in rows.tolist()]
-            for row, body in zip(block.tolist(), bodies, strict=True):
-                file.write(b"%b %b" % (encoded[row], body))
+                bodies = [(template % tuple(row)).encode() for row in vectors[block].tolist()]
+            file.write(b"".join([b"%b %b" % record for record in zip(encoded, bodies, strict=True)]))
 
 
 def write_vocabulary(
     path: PathLike,
     keys: Sequence[object],
     values: NDArray[Any],
-    order: NDArray[np.intp] | Sequence[int],
+    order: Rows,
     *,
     prefix: str = "",
     append: bool = False,
@@ -93,5 +112,6 @@ def write_vocabulary(
     """Write lines of key and count, as word2vec.c's -save-vocab."""
     path = Path(path)
     with destination(path, append) as (temporary, mode), open_binary(temporary, mode, suffix_of=path) as file:
-        for row in order:
-            file.write(b"%b %b\n" % (encode_key(path, prefix, keys[row]), str(values[row]).encode()))
+        for block, encoded in blocks(path, prefix, keys, order):
+            for key, value in zip(encoded, values[block], strict=True):
+                file.write(b"%b %b\n" % (key, str(value).encode()))

@@ -1,15 +1,19 @@
 """Files: what is written comes back to the bit, gensim reads it too, and damaged or hostile files are refused."""
 
+import errno
 import gzip
+import io
 import json
 import logging
 import os
 import stat
 import struct
 import subprocess
+import tracemalloc
 
 import numpy as np
 import pytest
+import safetensors.numpy
 from safetensors.numpy import load_file, save_file
 
 from fastsgns import formats, vectorfile
@@ -58,6 +62,70 @@ def test_safetensors_itself_reads_the_native_file(tmp_path):
     wv = make()
     wv.save(tmp_path / "v.safetensors")
     np.testing.assert_array_equal(load_file(tmp_path / "v.safetensors")["vectors"], wv.vectors)
+
+
+ARRAYS = {
+    **{f"{kind}{size}": np.arange(6).reshape(3, 2).astype(f"{kind}{size}") for kind in "iu" for size in (1, 2, 4, 8)},
+    **{f"f{size}": np.array([[1.5, -2], [np.inf, 0]], f"f{size}") for size in (2, 4, 8)},
+    "bool": np.array([True, False, True]),
+    "big-endian": np.array([1, 2.5, 3], ">f4"),
+    "column by column": np.asfortranarray(np.arange(12, dtype=np.float32).reshape(4, 3)),
+    "backwards": np.arange(10)[::-2],
+    "one number": np.array(7, np.int64),
+    "nothing": np.empty((0, 5), np.float32),
+    "no columns": np.empty((5, 0), np.float32),
+    "é": np.array([[[1.0]]]),
+}
+
+
+@pytest.mark.parametrize("block", [1, 20, formats.BLOCK_BYTES])
+def test_all_arrays_are_written_as_safetensors_itself_reads_them(tmp_path, monkeypatch, block):
+    monkeypatch.setattr(formats, "BLOCK_BYTES", block)
+    formats.save_tensors(tmp_path / "v", ARRAYS, {"kind": "Test"})
+    ours, _ = formats.load_tensors(tmp_path / "v", "Test", mmap="r")
+    for tensors in (load_file(tmp_path / "v"), ours):
+        assert tensors.keys() == ARRAYS.keys()
+        for name, array in ARRAYS.items():
+            assert tensors[name].dtype == array.dtype.newbyteorder("="), name
+            np.testing.assert_array_equal(tensors[name], array, strict=name != "big-endian")
+            assert name == "one number" or tensors[name].flags.aligned
+
+
+@pytest.mark.parametrize("array", [np.array(["a"]), np.array([None]), np.array([1j]), np.zeros(1, np.longdouble)])
+def test_what_safetensors_cannot_hold_is_refused(tmp_path, array):
+    with pytest.raises(ValueError, match=rf"v: cannot save 'x': dtype={array.dtype} is no plain number"):
+        formats.save_tensors(tmp_path / "v", {"x": array}, {})
+    assert not list(tmp_path.iterdir())
+
+
+def test_open_files_are_saved_to():
+    wv, file = make(), io.BytesIO()
+    wv.save(file)
+    np.testing.assert_array_equal(safetensors.numpy.load(file.getvalue())["vectors"], wv.vectors)
+
+
+@pytest.mark.parametrize("save", [KeyedVectors.save, KeyedVectors.save_word2vec_format], ids=["native", "word2vec"])
+def test_saving_copies_neither_vectors_nor_keys(tmp_path, monkeypatch, save):
+    monkeypatch.setattr(formats, "BLOCK_BYTES", 1 << 16)
+    wv = KeyedVectors.from_arrays([f"word{i:06}" for i in range(50_000)], np.zeros((50_000, 40), np.float32)[:, :20])
+    tracemalloc.start()
+    save(wv, tmp_path / "v", **({} if save is KeyedVectors.save else {"binary": True}))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < wv.vectors.nbytes / 2
+    assert peak < 50_000 * 40  # a bytes object a key is more
+
+
+def test_gensims_extra_arguments_of_saving_are_accepted(tmp_path):
+    make().save(tmp_path / "v", separately=None, sep_limit=1, ignore=["norms"], pickle_protocol=4)
+    assert_same(KeyedVectors.load(fname=tmp_path / "v"), make())
+
+
+def test_frozen_rows_come_back(tmp_path):
+    wv = make(["a", "b"])
+    wv.vectors_lockf = [0, 1]
+    wv.save(tmp_path / "v")
+    assert KeyedVectors.load(tmp_path / "v").vectors_lockf.tolist() == [0, 1]
 
 
 def test_vectors_of_a_whole_model_load(tmp_path):
@@ -228,13 +296,20 @@ def test_what_cannot_be_written_is_named(tmp_path, name):
 
 
 def test_a_full_disk_is_an_oserror(tmp_path, monkeypatch):
-    def full(*args, **kwargs):
-        raise formats.SafetensorError("No space left on device")
+    def full(*args):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr(formats, "save_file", full)
-    with pytest.raises(OSError, match=r"v: cannot be written: No space left"):
+    monkeypatch.setattr(formats, "write_arrays", full)
+    with pytest.raises(OSError, match="No space left on device") as raised:
         make().save(tmp_path / "v")
+    assert raised.value.filename == str(tmp_path / "v")
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="a device of Linux")
+def test_a_full_device_is_an_oserror_too():
+    with pytest.raises(OSError, match=r"No space left on device.*/dev/full"):
+        make().save("/dev/full")
 
 
 @pytest.mark.parametrize("binary", [False, True])
@@ -472,14 +547,23 @@ def test_vocabulary_files(tmp_path, caplog):
 @pytest.mark.parametrize("key", ["", "a b", "a\n", "\t", "\ud800"], ids=repr)
 @pytest.mark.parametrize("binary", [False, True])
 def test_keys_that_word2vec_formats_cannot_hold(tmp_path, key, binary):
-    with pytest.raises(ValueError, match="v: key "):
-        make([key]).save_word2vec_format(tmp_path / "v", binary=binary)
+    for keys in ([key], ["a", key], ["a", "a b", key] if key == "" else ["a", key, "b"]):
+        with pytest.raises(ValueError, match="v: key "):
+            make(keys).save_word2vec_format(tmp_path / "v", binary=binary)
     assert not list(tmp_path.iterdir())
+    (tmp_path / "v").write_bytes(b"before")
+    with pytest.raises(ValueError, match="v: key "):
+        make(["a", key]).save_word2vec_format(tmp_path / "v", binary=binary, append=True)
+    assert (tmp_path / "v").read_bytes() == b"before"
+    with pytest.raises(ValueError, match=r"v: key 'x ya'"):
+        make(["a"]).save_word2vec_format(tmp_path / "v", prefix="x y")
 
 
 def test_rows_without_keys_are_not_written(tmp_path):
-    with pytest.raises(ValueError, match="only 0 of 3 rows have keys"):
-        KeyedVectors(2, 3).save_word2vec_format(tmp_path / "v")
+    for name in ("save", "save_word2vec_format"):
+        with pytest.raises(ValueError, match="3 of 3 rows have no keys"):
+            getattr(KeyedVectors(2, 3), name)(tmp_path / "v")
+    assert not list(tmp_path.iterdir())
 
 
 def test_foreign_safetensors_stay_out(tmp_path):
