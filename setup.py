@@ -24,7 +24,7 @@ extensions = [
         extra_compile_args=FLAGS,
         libraries=[] if sys.platform == "win32" else ["m"],
     )
-    for name in ("_encode", "_ids", "_records", "_train")
+    for name in ("_encode", "_ids", "_phrases", "_records", "_train")
 ]
 
 setup(

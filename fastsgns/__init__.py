@@ -10,14 +10,18 @@ except ImportError as error:
 
 from fastsgns.config import __version__, show_config, simd_variants
 from fastsgns.keyedvectors import KeyedVectors
+from fastsgns.phrases import ENGLISH_CONNECTOR_WORDS, FrozenPhrases, Phrases
 from fastsgns.vocabulary import RULE_DEFAULT, RULE_DISCARD, RULE_KEEP
 from fastsgns.word2vec import Word2Vec
 
 __all__ = [
+    "ENGLISH_CONNECTOR_WORDS",
     "RULE_DEFAULT",
     "RULE_DISCARD",
     "RULE_KEEP",
+    "FrozenPhrases",
     "KeyedVectors",
+    "Phrases",
     "Word2Vec",
     "__version__",
     "show_config",

@@ -1,4 +1,4 @@
-"""The command `fastsgns`: train, ask, evaluate. It reads arguments and prints; the work is done elsewhere."""
+"""The command `fastsgns`: train, ask, evaluate, join phrases. It reads arguments and prints; others do the work."""
 
 from __future__ import annotations
 
@@ -122,6 +122,10 @@ def build_parser() -> argparse.ArgumentParser:
         help="analogies: only the N most frequent words (default: %(default)s); pairs always use all words",
     )  # fmt: skip
     sub.add_argument("--json", action="store_true", help="print JSON")
+
+    from fastsgns import cli_phrases  # which imports this file
+
+    cli_phrases.add_command(command)
 
     sub = command("demo", run_demo, "Train on the documentation inside this Python; no download.")
     sub.add_argument("folder", nargs="?", default="fastsgns-demo", help="for text and model (default: %(default)s)")

@@ -1,0 +1,146 @@
+"""The command `fastsgns phrases`: find phrases in text files, and write the text with them joined."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from fastsgns.cli import UsageError, check_output, positive
+from fastsgns.config import __version__
+from fastsgns.phrases import ENGLISH_CONNECTOR_WORDS, Phrases
+from fastsgns.phrasescores import SCORERS
+from fastsgns.phrasetext import check_delimiter
+from fastsgns.text import find_files, stored_size
+
+__all__ = ["add_command"]
+
+THRESHOLDS = {"default": 10.0, "npmi": 0.5}
+
+
+def add_command(command: Callable[[str, Any, str], argparse.ArgumentParser]) -> None:
+    """Add the command, by the function that makes the parser of one."""
+    sub = command("phrases", run, "Find phrases such as New York by word counts, and write the text with them joined.")
+    sub.add_argument("corpus", nargs="+", metavar="IN", help="text files (.gz, .bz2, .xz, .zst too) or directories")
+    sub.add_argument("-o", "--output", required=True, metavar="OUT", help="file for the text (.gz, .bz2, .xz too)")
+    sub.add_argument("--min-count", type=float, default=5, metavar="N", help="of a phrase (default: %(default)s)")
+    sub.add_argument(
+        "--threshold", type=float, nargs="+", metavar="X",
+        help="what scores more is a phrase; one, or one a pass (default: 10, and 0.5 for npmi)",
+    )  # fmt: skip
+    sub.add_argument(
+        "--scoring", choices=SCORERS, default="default", help="default: as in the paper; npmi: from -1 to 1"
+    )
+    sub.add_argument("--delimiter", default="_", metavar="TEXT", help="joins the words (default: %(default)s)")
+    sub.add_argument(
+        "--passes", type=positive, default=1, metavar="N",
+        help="phrases of phrases: each pass works on the text of the one before (default: %(default)s)",
+    )  # fmt: skip
+    sub.add_argument(
+        "--connector-words", metavar="FILE",
+        help="words, between white space, that may stand inside a phrase; 'english' for those of English",
+    )  # fmt: skip
+    text = "the most words and pairs to keep, the rarest are left out (default: %(default)s)"
+    sub.add_argument("--max-vocab-size", type=positive, default=40_000_000, metavar="N", help=text)
+    sub.add_argument("--workers", type=int, metavar="N", help="threads (default: all cores this process may use)")
+    sub.add_argument("--errors", default="strict", metavar="NAME", help="invalid UTF-8: strict, replace or ignore")
+    sub.add_argument("--report", metavar="FILE", help="write counts, seconds and the phrases to this file as JSON")
+    sub.add_argument("--quiet", action="store_true", help="no progress bar and no summary")
+
+
+def run(args: argparse.Namespace) -> None:
+    """Count, join and write, once or several times."""
+    outputs = [path for path in (args.output, args.report) if path is not None]
+    for path in outputs:
+        check_output(path, args.corpus)
+    if len({Path(path).resolve() for path in outputs}) < len(outputs):
+        raise UsageError("the text and --report would overwrite one another; give each its own file")
+    thresholds = args.threshold or [THRESHOLDS[args.scoring]]
+    if len(thresholds) not in (1, args.passes):
+        raise UsageError(f"--threshold: {len(thresholds)} for {args.passes} passes; give one, or one for each pass")
+    thresholds = thresholds * (args.passes // len(thresholds))
+    connector_words = read_connector_words(args.connector_words)
+    progress = sys.stderr is not None and sys.stderr.isatty() and not args.quiet
+    try:
+        check_delimiter(args.delimiter)
+        passes = [
+            Phrases(
+                min_count=args.min_count, threshold=threshold, max_vocab_size=args.max_vocab_size,
+                delimiter=args.delimiter, scoring=args.scoring, connector_words=connector_words,
+                workers=args.workers, errors=args.errors, progress=progress,
+            )
+            for threshold in thresholds
+        ]  # fmt: skip
+    except ValueError as error:
+        raise UsageError(str(error)) from error
+    for path in find_files(args.corpus):
+        if stored_size(path) is None:
+            raise UsageError(f"{path}: text is read twice, which no pipe can be; write it to a file first")
+    start = time.perf_counter()
+    reports = []
+    with between_passes(args) as folder:
+        source = args.corpus
+        for number, phrases in enumerate(passes, 1):
+            target = args.output if number == len(passes) else Path(folder, f"pass{number}")
+            reports.append(one_pass(phrases, source, target, args.errors))
+            if not args.quiet:
+                print_summary(args.output if number == len(passes) else f"pass {number}", reports[-1])
+            source = target
+    if args.report:
+        seconds = time.perf_counter() - start
+        report = {"version": __version__, "workers": passes[0].workers, "total_seconds": seconds, "passes": reports}
+        Path(args.report).write_text(json.dumps(report, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def read_connector_words(source: str | None) -> frozenset[str]:
+    """The words of a file, or of a language."""
+    if source is None:
+        return frozenset()
+    if source == "english":
+        return ENGLISH_CONNECTOR_WORDS
+    try:
+        return frozenset(Path(source).read_text(encoding="utf-8").split())
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{source}: not UTF-8 text: {error}") from error
+
+
+def between_passes(args: argparse.Namespace) -> AbstractContextManager[str]:
+    """A folder for the text between passes: where the output goes, as there is room for it, if that is a file."""
+    if args.passes == 1:
+        return nullcontext("")
+    output = Path(args.output).resolve()
+    return TemporaryDirectory(
+        prefix=".fastsgns-phrases-", dir=output.parent if output.is_file() or not output.exists() else None
+    )
+
+
+def one_pass(phrases: Phrases, source: Any, target: str | Path, errors: str) -> dict[str, Any]:
+    """Count, join, and tell what there was."""
+    start = time.perf_counter()
+    phrases.add_vocab(corpus_file=source)
+    found = phrases.export_phrases()
+    counted = time.perf_counter()
+    joined = phrases.transform_file(source, target, phrases.workers, errors, phrases.progress)
+    return {
+        "threshold": phrases.threshold,
+        "lines": joined.lines,
+        "words": joined.words,
+        "vocab_size": phrases.vocab_size,
+        "joined": joined.phrases,
+        "count_seconds": counted - start,
+        "join_seconds": time.perf_counter() - counted,
+        "phrases": found,
+    }
+
+
+def print_summary(name: str, report: dict[str, Any]) -> None:
+    print(
+        f"{name}: {len(report['phrases']):,} phrases, joined {report['joined']:,} times in {report['words']:,} words"
+        f" of {report['lines']:,} lines; count {report['count_seconds']:.1f} s, join {report['join_seconds']:.1f} s"
+    )

@@ -1,0 +1,265 @@
+"""How often words and pairs of words occur: PhraseCounts, counted by threads, in passes where memory asks for it."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass, fields
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastsgns._phrases import PARTS, PairCounter, first_places
+from fastsgns.corpus import Corpus
+from fastsgns.idarrays import in_threads
+from fastsgns.vocabulary import Vocabulary, VocabularyRules
+
+__all__ = ["EveryWord", "PhraseCounts", "count_corpus", "merge", "prune"]
+
+logger = logging.getLogger(__name__)
+
+# Tokens or pairs that a thread goes through before it looks whether to stop.
+BLOCK = 1 << 18
+# Fewer tokens a thread are not worth its start.
+LEAST_TOKENS = 1 << 16
+# About so many there are for each different pair; tables are made for that, and grow.
+TOKENS_A_PAIR = 8
+# Pairs that all threads' tables may hold at least, however few are to be kept.
+LEAST_PAIRS = 1 << 20
+
+Pairs = tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.uint64], NDArray[np.int64], NDArray[np.int64]]
+Report = Callable[[int], None]
+
+
+class EveryWord(VocabularyRules):
+    """Keep all words, be there only one or none, in the order of first appearance."""
+
+    def __init__(self) -> None:
+        super().__init__(min_count=1, sorted_vocab=False)
+
+    def select(self, counts: NDArray[np.int64], first: NDArray[np.int64] | None = None) -> NDArray[np.int64]:
+        """All places in `counts`."""
+        return np.arange(len(counts)) if first is None else np.argsort(first)
+
+
+@dataclass(eq=False)
+class PhraseCounts:
+    """Counts of words, and of pairs of them with nothing but connector words between.
+
+    Parameters
+    ----------
+    words : list of str
+        Connector words too.
+    word_counts : ndarray of int64, shape (V,)
+        0 of connector words: they are neither beginning nor end of a pair.
+    word_first : ndarray of int64, shape (V,)
+        The token of the corpus that each was first; this alone orders words.
+    links : list of tuples of str
+        What there is between the two words of a pair; the first one is empty.
+    starts, ends, link_ids : ndarray of int32, shape (P,)
+        Places in `words` and `links`.
+    pair_counts, pair_first : ndarray of int64, shape (P,)
+        As of words; the token is the pair's last one.
+    total : int
+        Tokens of the corpus, connector words too.
+    """
+
+    words: list[str]
+    word_counts: NDArray[np.int64]
+    word_first: NDArray[np.int64]
+    links: list[tuple[str, ...]]
+    starts: NDArray[np.int32]
+    ends: NDArray[np.int32]
+    link_ids: NDArray[np.int32]
+    pair_counts: NDArray[np.int64]
+    pair_first: NDArray[np.int64]
+    total: int
+
+    @classmethod
+    def none(cls) -> PhraseCounts:
+        """Of no corpus."""
+        ids, numbers = np.empty(0, np.int32), np.empty(0, np.int64)
+        return cls([], numbers, numbers, [()], ids, ids, ids, numbers, numbers, 0)
+
+    def kept(self, words: NDArray[np.bool_], pairs: NDArray[np.bool_]) -> PhraseCounts:
+        """With those words counted alone, and those pairs."""
+        arrays = {name: getattr(self, name)[pairs] for name in PAIR_FIELDS}
+        others = {field.name: getattr(self, field.name) for field in fields(self)}
+        return PhraseCounts(**{**others, **arrays, "word_counts": np.where(words, self.word_counts, 0)})
+
+
+PAIR_FIELDS = ("starts", "ends", "link_ids", "pair_counts", "pair_first")
+
+
+def count_corpus(
+    vocabulary: Vocabulary,
+    corpus: Corpus,
+    connector_words: Collection[str],
+    workers: int,
+    most: int,
+    most_pairs: int | None = None,
+    report: Report = lambda done: None,
+) -> PhraseCounts:
+    """Count an encoded corpus.
+
+    Parameters
+    ----------
+    vocabulary, corpus
+        By `EveryWord`.
+    connector_words : collection of str
+        May stand between the words of a pair, and are none of them.
+    workers : int
+        Threads; nothing but the order of pairs depends on their number.
+    most : int
+        Pairs to keep: of more, the rarest are left out, those of equal count all together.
+    most_pairs : int, optional
+        What the tables of all threads may hold together. A corpus with more is gone through several times.
+    report : callable, optional
+        Called with the tokens done, of all passes.
+    """
+    tokens, offsets, words = corpus.tokens, corpus.offsets, vocabulary.words
+    connectors = [i for i, word in enumerate(words) if word in connector_words]
+    digits = np.zeros(len(words), np.uint32)
+    digits[connectors] = np.arange(1, len(connectors) + 1)
+    if most_pairs is None:
+        most_pairs = max(most, LEAST_PAIRS)
+    threads = max(1, min(workers, len(tokens) // LEAST_TOKENS))
+    width = PARTS if len(tokens) <= most_pairs else max(1, PARTS * most_pairs // len(tokens))
+    begin = done = cut = 0
+    found: list[Pairs] = []
+    while begin < PARTS:
+        end = min(begin + width, PARTS)
+        room = len(tokens) * (end - begin) // PARTS // TOKENS_A_PAIR // threads
+        counters = [PairCounter(begin, end, room) for _ in range(threads)]
+        blocks = iter(range(0, len(tokens), BLOCK))  # shared: each thread takes the next one
+        arguments = tokens, offsets, digits if connectors else None, len(connectors) + 1, blocks
+        done = in_threads([count_blocks(counter, *arguments) for counter in counters], report, done)
+        filled = sum(map(len, counters))
+        found += merged_parts(counters, range(begin, end), threads)
+        cut = raise_cut([pairs[3] for pairs in found], most, cut)
+        if cut:
+            found = [tuple(array[pairs[3] > cut] for array in pairs) for pairs in found]  # type: ignore[misc]
+        width = max(1, most_pairs * (end - begin) // max(filled, 1))  # the hash parts pairs evenly
+        begin = end
+    starts, ends, codes, pair_counts, pair_first = map(np.concatenate, zip(*found, strict=True))
+    link_ids, links = decode_links(codes, pair_first, corpus, digits, words)
+    word_counts = vocabulary.counts.copy()
+    word_counts[connectors] = 0
+    word_first = first_places(tokens, len(words))
+    return PhraseCounts(
+        words, word_counts, word_first, links, starts, ends, link_ids, pair_counts, pair_first, corpus.raw_words
+    )
+
+
+def count_blocks(
+    counter: PairCounter,
+    tokens: NDArray[np.int32],
+    offsets: NDArray[np.int64],
+    digits: NDArray[np.uint32] | None,
+    base: int,
+    blocks: Iterator[int],
+) -> Iterator[int]:
+    for begin in blocks:
+        end = min(begin + BLOCK, len(tokens))
+        sentence = int(np.searchsorted(offsets, begin, side="right")) - 1
+        counter.count(tokens, offsets, sentence, begin, end, digits, base)
+        yield end - begin
+
+
+def merged_parts(counters: list[PairCounter], parts: range, threads: int) -> list[Pairs]:
+    """What the counters have found together, by part."""
+    left, found = iter(parts), {}
+    sizes = list(map(sum, zip(*(counter.sizes() for counter in counters), strict=True)))
+
+    def merge_next() -> Iterator[int]:
+        for part in left:
+            every = counters[0]
+            if len(counters) > 1:
+                every = PairCounter(part, part + 1, sizes[part])
+                for counter in counters:
+                    every.merge(counter, part)
+            found[part] = every.part(part)
+            yield 0
+
+    in_threads([merge_next() for _ in range(threads)], lambda done: None, 0)
+    return [found[part] for part in parts]
+
+
+def raise_cut(counts: list[NDArray[np.int64]], most: int, cut: int) -> int:
+    """The lowest count, not below `cut`, such that no more than `most` are higher."""
+    total = sum(map(len, counts))
+    if total <= most:
+        return cut
+    every = np.concatenate(counts)
+    return max(cut, int(np.partition(every, total - 1 - most)[total - 1 - most]))
+
+
+def decode_links(
+    codes: NDArray[np.uint64],
+    pair_first: NDArray[np.int64],
+    corpus: Corpus,
+    digits: NDArray[np.uint32],
+    words: list[str],
+) -> tuple[NDArray[np.int32], list[tuple[str, ...]]]:
+    """A number for what is between the words of each pair, and the words that it stands for: read where it is first."""
+    link_ids = np.zeros(len(codes), np.int32)
+    linked = np.flatnonzero(codes)
+    _, places, link_ids[linked] = np.unique(codes[linked], return_index=True, return_inverse=True)
+    link_ids[linked] += 1
+    links: list[tuple[str, ...]] = [()]
+    for position in pair_first[linked][places].tolist():
+        begin = position - 1
+        while digits[corpus.tokens[begin]]:
+            begin -= 1
+        links.append(tuple(words[i] for i in corpus.tokens[begin + 1 : position].tolist()))
+    return link_ids, links
+
+
+def merge(counts: PhraseCounts, more: PhraseCounts) -> PhraseCounts:
+    """The counts of two corpora, one behind the other."""
+    if not counts.total:
+        return more
+    ids = {word: i for i, word in enumerate(counts.words)}
+    word_ids = np.array([ids.setdefault(word, len(ids)) for word in more.words], np.int64)
+    link_numbers = {link: i for i, link in enumerate(counts.links)}
+    link_ids = np.array([link_numbers.setdefault(link, len(link_numbers)) for link in more.links], np.int64)
+    word_counts, word_first = np.zeros(len(ids), np.int64), np.full(len(ids), np.iinfo(np.int64).max)
+    word_counts[: len(counts.words)] = counts.word_counts
+    word_counts[word_ids] += more.word_counts
+    word_first[word_ids] = more.word_first + counts.total
+    word_first[: len(counts.words)] = counts.word_first
+    counter = PairCounter()
+    for part, words, links, shift in (
+        (counts, np.arange(len(counts.words)), np.arange(len(counts.links)), 0),
+        (more, word_ids, link_ids, counts.total),
+    ):
+        for begin in range(0, len(part.starts), BLOCK):  # so that it can be interrupted
+            rows = slice(begin, begin + BLOCK)
+            counter.add(
+                words[part.starts[rows]].astype(np.int32),
+                words[part.ends[rows]].astype(np.int32),
+                links[part.link_ids[rows]].astype(np.uint64),
+                part.pair_counts[rows],
+                part.pair_first[rows] + shift,
+            )
+    found = [counter.part(number) for number in range(PARTS)]
+    starts, ends, codes, pair_counts, pair_first = map(np.concatenate, zip(*found, strict=True))
+    return PhraseCounts(
+        list(ids), word_counts, word_first, list(link_numbers), starts, ends, codes.astype(np.int32),
+        pair_counts, pair_first, counts.total + more.total,
+    )  # fmt: skip
+
+
+def prune(counts: PhraseCounts, most: int) -> PhraseCounts:
+    """Without the rarest words and pairs, of equal count all together, so that no more than `most` are left."""
+    counted = counts.word_counts[counts.word_counts > 0]
+    total = len(counted) + len(counts.pair_counts)
+    cut = raise_cut([counted, counts.pair_counts], most, 0)
+    if not cut:
+        return counts
+    left = counts.kept(counts.word_counts > cut, counts.pair_counts > cut)
+    logger.warning(
+        "max_vocab_size=%d: of %d words and pairs, those that occur at most %d times are left out; %d are left",
+        most, total, cut, np.count_nonzero(left.word_counts) + len(left.pair_counts),
+    )  # fmt: skip
+    return left
