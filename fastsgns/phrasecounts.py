@@ -111,7 +111,7 @@ def count_corpus(
     workers : int
         Threads; nothing but the order of pairs depends on their number.
     most : int
-        Pairs to keep: of more, the rarest are left out, those of equal count all together.
+        Words and pairs to keep: of more, the rarest are left out, those of equal count all together; and it is logged.
     most_pairs : int, optional
         What the tables of all threads may hold together. A corpus with more is gone through several times.
     report : callable, optional
@@ -125,7 +125,11 @@ def count_corpus(
         most_pairs = max(most, LEAST_PAIRS)
     threads = max(1, min(workers, len(tokens) // LEAST_TOKENS))
     width = PARTS if len(tokens) <= most_pairs else max(1, PARTS * most_pairs // len(tokens))
+    word_counts = vocabulary.counts.copy()
+    word_counts[connectors] = 0
+    counted = word_counts[word_counts > 0]
     begin = done = cut = 0
+    different = len(counted)
     found: list[Pairs] = []
     while begin < PARTS:
         end = min(begin + width, PARTS)
@@ -135,16 +139,19 @@ def count_corpus(
         arguments = tokens, offsets, digits if connectors else None, len(connectors) + 1, blocks
         done = in_threads([count_blocks(counter, *arguments) for counter in counters], report, done)
         filled = sum(map(len, counters))
-        found += merged_parts(counters, range(begin, end), threads)
-        cut = raise_cut([pairs[3] for pairs in found], most, cut)
+        more = merged_parts(counters, range(begin, end), threads)
+        different += sum(len(pairs[3]) for pairs in more)
+        found += more
+        cut = raise_cut([counted, *(pairs[3] for pairs in found)], most, cut)
         if cut:
             found = [tuple(array[pairs[3] > cut] for array in pairs) for pairs in found]  # type: ignore[misc]
         width = max(1, most_pairs * (end - begin) // max(filled, 1))  # the hash parts pairs evenly
         begin = end
     starts, ends, codes, pair_counts, pair_first = map(np.concatenate, zip(*found, strict=True))
+    if cut:
+        word_counts[word_counts <= cut] = 0
+        tell_what_is_left(most, different, cut, word_counts, pair_counts)
     link_ids, links = decode_links(codes, pair_first, corpus, digits, words)
-    word_counts = vocabulary.counts.copy()
-    word_counts[connectors] = 0
     word_first = first_places(tokens, len(words))
     return PhraseCounts(
         words, word_counts, word_first, links, starts, ends, link_ids, pair_counts, pair_first, corpus.raw_words
@@ -253,13 +260,18 @@ def merge(counts: PhraseCounts, more: PhraseCounts) -> PhraseCounts:
 def prune(counts: PhraseCounts, most: int) -> PhraseCounts:
     """Without the rarest words and pairs, of equal count all together, so that no more than `most` are left."""
     counted = counts.word_counts[counts.word_counts > 0]
-    total = len(counted) + len(counts.pair_counts)
     cut = raise_cut([counted, counts.pair_counts], most, 0)
     if not cut:
         return counts
     left = counts.kept(counts.word_counts > cut, counts.pair_counts > cut)
+    tell_what_is_left(most, len(counted) + len(counts.pair_counts), cut, left.word_counts, left.pair_counts)
+    return left
+
+
+def tell_what_is_left(
+    most: int, different: int, cut: int, word_counts: NDArray[np.int64], pair_counts: NDArray[np.int64]
+) -> None:
     logger.warning(
         "max_vocab_size=%d: of %d words and pairs, those that occur at most %d times are left out; %d are left",
-        most, total, cut, np.count_nonzero(left.word_counts) + len(left.pair_counts),
+        most, different, cut, np.count_nonzero(word_counts) + len(pair_counts),
     )  # fmt: skip
-    return left

@@ -65,7 +65,7 @@ class PhrasesTransformation:
     def _join(self, sentence: Iterable[str], scored: bool) -> list[Any]:
         if isinstance(sentence, (str, bytes)) or not isinstance(sentence, Iterable):
             raise ValueError(f"the sentence is {sentence!r:.60}: it must be a list of tokens, such as line.split()")
-        return join_tokens(sentence, self._finder(), self.connector_words, scored)
+        return join_tokens(sentence, self._finder(), frozenset(self.connector_words), scored)
 
     def analyze_sentence(self, sentence: Iterable[str]) -> Iterator[tuple[str, float | None]]:
         """The tokens of a sentence, phrases joined, with their scores; None of what is no phrase.

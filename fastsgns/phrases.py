@@ -96,12 +96,13 @@ class Phrases(PhrasesTransformation):
 
     Examples
     --------
-    >>> sentences = [["new", "york", "is", "big"], ["in", "new", "york"], ["it", "is", "new"]] * 5
-    >>> phrases = Phrases(sentences, min_count=1, threshold=1)
-    >>> phrases[["she", "likes", "new", "york"]]
-    ['she', 'likes', 'new_york']
+    >>> cities = ["new york", "san jose", "st paul"]
+    >>> sentences = [f"{who} lives in {city}".split() for who in ("ann", "bob", "eve", "dan") for city in cities]
+    >>> phrases = Phrases(sentences, min_count=2, threshold=2)
+    >>> phrases[["she", "loves", "new", "york"]]
+    ['she', 'loves', 'new_york']
     >>> phrases.export_phrases()
-    {'new_york': 1.0266666666666666, 'york_is': 1.0266666666666666}
+    {'new_york': 2.875, 'san_jose': 2.875, 'st_paul': 2.875}
     """
 
     def __init__(
@@ -213,7 +214,7 @@ class Phrases(PhrasesTransformation):
                 vocabulary, corpus, self.connector_words, self.workers, self.max_vocab_size,
                 report=lambda done: report(done, None),
             )  # fmt: skip
-        counts = prune(merge(self._counts, prune(more, self.max_vocab_size)), self.max_vocab_size)
+        counts = prune(merge(self._counts, more), self.max_vocab_size)
         logger.info(
             "counted %d words in %d sentences: %d different words and %d pairs in all",
             corpus.raw_words, corpus.sentences_read, np.count_nonzero(counts.word_counts), len(counts.starts),
@@ -222,7 +223,7 @@ class Phrases(PhrasesTransformation):
 
     def _current(self) -> PhraseRules:
         """The rules by the parameters there are now."""
-        parameters = self.scoring, self.min_count, self.threshold, self.connector_words
+        parameters = self.scoring, self.min_count, self.threshold, frozenset(self.connector_words)
         if self._rules is None or self._rules.parameters != parameters:
             self._rules = PhraseRules(self._strings, *parameters)
         return self._rules
@@ -307,9 +308,9 @@ class FrozenPhrases(PhrasesTransformation):
 
     Examples
     --------
-    >>> frozen = Phrases([["new", "york", "is", "new"]] * 5, min_count=1, threshold=0.5).freeze()
-    >>> frozen[["new", "york"]]
-    ['new_york']
+    >>> frozen = Phrases([["vice", "versa"]] * 5 + [["vice"], ["versa"]], min_count=1, threshold=0.3).freeze()
+    >>> frozen[["and", "vice", "versa"]]
+    ['and', 'vice_versa']
     """
 
     def __init__(self, phrases_model: Phrases) -> None:

@@ -69,7 +69,7 @@ def npmi_scorer(
 
     Examples
     --------
-    >>> npmi_scorer(10, 10, 10, len_vocab=1000, min_count=5, corpus_word_count=1000)
+    >>> npmi_scorer(8, 8, 8, len_vocab=1000, min_count=5, corpus_word_count=32)
     1.0
     """
     if bigram_count < min_count:

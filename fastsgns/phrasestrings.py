@@ -227,7 +227,7 @@ def splits(string: str, delimiter: str, connectors: Collection[str]) -> Iterator
     Examples
     --------
     >>> list(splits("bank_of_new_york", "_", {"of"}))
-    [['bank', 'of', 'new_york'], ['bank', 'of_new_york'], ['bank_of', 'new_york'], ['bank_of_new', 'york']]
+    [['bank', 'of_new_york'], ['bank', 'of', 'new_york'], ['bank_of', 'new_york'], ['bank_of_new', 'york']]
     """
     for first, rest in halves(string, delimiter):
         stack = [([first], rest)]
