@@ -19,14 +19,12 @@ from fastsgns.corpus import Corpus, encode_files, encode_sentences, recoded
 from fastsgns.keyedvectors import KeyedVectors
 from fastsgns.matrices import Freeze, InitVectors, aligned_matrix, given_vectors, initial_vectors, start_from_given
 from fastsgns.text import Source
-from fastsgns.vocabulary import TrimRule, Vocabulary, VocabularyRules
+from fastsgns.vocabulary import ALL_WORDS, TrimRule, Vocabulary, VocabularyRules
 
 __all__ = ["VocabularyBuilder"]
 
 logger = logging.getLogger(__name__)
 
-# Every word, whatever its count: what `scan_vocab` keeps for `prepare_vocab` to choose from.
-ALL_WORDS = VocabularyRules(min_count=0, sorted_vocab=False, least_words=0)
 # A word of the vocabulary beside its rows: its string, its place in dictionary and list, counts and noise table.
 WORD_BYTES = 200
 
@@ -273,8 +271,8 @@ class VocabularyBuilder:
         vectors, outputs = aligned_matrix(*shape), aligned_matrix(*shape)
         vectors[:old], outputs[:old] = self.wv.vectors, self.syn1neg
         vectors[old:] = initial_vectors(len(vocabulary) - old, self.vector_size, int(plain(self.seed)) + old)
-        locks = getattr(self.wv, "vectors_lockf", None)
-        if locks is not None and len(locks) == old:
+        locks = self.wv.vectors_lockf
+        if len(locks) == old:
             locks = np.concatenate([locks, np.ones(len(vocabulary) - old, np.float32)])
         self._set_vectors(vocabulary, vectors, locks)
         self.syn1neg = outputs

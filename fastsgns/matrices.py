@@ -135,23 +135,14 @@ def start_from_given(
     return None if locks.all() else locks
 
 
-def frozen_rows(locks: Any, rows: int) -> NDArray[np.bool_] | None:
-    """Which rows `vectors_lockf` keeps as they are, as the kernel wants them; None if there is none.
+def frozen_rows(locks: NDArray[Any], rows: int) -> NDArray[np.bool_] | None:
+    """Which rows `KeyedVectors.vectors_lockf` keeps as they are, as the kernel wants them; None if there is none.
 
     Raises
     ------
     ValueError
-        If it is not of shape (rows,) or (1,), or holds anything but 0 (frozen) and 1 (trained).
+        If it holds anything but 0 and 1: its elements may have been written to.
     """
-    if locks is None:
-        return None
-    locks = np.asarray(locks)
-    if locks.shape not in ((rows,), (1,)):
-        raise ValueError(
-            f"vectors_lockf is of shape {locks.shape}: it must hold one number for each of {rows} words, or one"
-        )
     if not np.isin(locks, (0, 1)).all():
         raise ValueError("vectors_lockf must hold 0 (frozen) and 1 (trained) only; other factors are not supported")
-    if locks.all():
-        return None
-    return np.array(np.broadcast_to(locks == 0, (rows,)))
+    return None if locks.all() else np.array(np.broadcast_to(locks == 0, (rows,)))

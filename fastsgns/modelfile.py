@@ -44,9 +44,8 @@ def save(model: Word2Vec, path: str | os.PathLike[str]) -> None:
         "output_vectors": np.ascontiguousarray(model.syn1neg),
         "counts": model._vocabulary.counts,
     }
-    locks = getattr(model.wv, "vectors_lockf", None)
-    if locks is not None and not np.all(locks):
-        tensors["locks"] = np.asarray(locks, np.float32)
+    if not model.wv.vectors_lockf.all():
+        tensors["lockf"] = model.wv.vectors_lockf
     # The next machine has other cores.
     workers = None if model.workers == available_cores() else plain(model.workers)
     metadata = {
@@ -65,23 +64,20 @@ def load(cls: type[Model], path: str | os.PathLike[str], mmap: str | None) -> Mo
         model = cls(**{name: parameters[name] for name in PARAMETERS})
         words, counts = formats.unpack_keys(tensors), np.array(tensors["counts"])
         shape = (len(words), model.vector_size)
-        vectors, outputs, locks = tensors["vectors"], tensors["output_vectors"], tensors.get("locks")
+        vectors, outputs, locks = tensors["vectors"], tensors["output_vectors"], tensors.get("lockf")
         if any(matrix.shape != shape or matrix.dtype != np.float32 for matrix in (vectors, outputs)):
             raise ValueError(f"its matrices are not of shape {shape} and float32")
         if counts.shape != shape[:1] or counts.dtype != np.int64 or (counts <= 0).any():
             raise ValueError("its counts are not one positive number a word")
-        if locks is not None and locks.shape not in (shape[:1], (1,)):
-            raise ValueError("its locks are not one number a word")
         for name in HISTORY:
             setattr(model, name, history[name])
         if mmap is None:
             vectors, outputs = (aligned_copy(matrix) for matrix in (vectors, outputs))
         model.wv = KeyedVectors.from_arrays(words, vectors, counts)
+        model.wv.vectors_lockf = None if locks is None else np.array(locks)
     except (KeyError, TypeError, ValueError) as error:
         raise ValueError(f"{Path(path)}: not a Word2Vec model of fastsgns: {error}") from error
     model.syn1neg = outputs
-    if locks is not None:
-        model.wv.vectors_lockf = np.array(locks)
     model._vocabulary = Vocabulary(words, counts, model.corpus_total_words, model.corpus_count)
     return model
 

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from fastsgns._phrases import PARTS, PairCounter, first_places
 from fastsgns.corpus import Corpus
 from fastsgns.idarrays import in_threads
-from fastsgns.vocabulary import Vocabulary, VocabularyRules
+from fastsgns.vocabulary import Vocabulary
 
-__all__ = ["EveryWord", "PhraseCounts", "count_corpus", "merge", "prune"]
+__all__ = ["PhraseCounts", "count_corpus", "merge", "prune"]
 
 logger = logging.getLogger(__name__)
 
@@ -29,17 +29,6 @@ LEAST_PAIRS = 1 << 20
 
 Pairs = tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.uint64], NDArray[np.int64], NDArray[np.int64]]
 Report = Callable[[int], None]
-
-
-class EveryWord(VocabularyRules):
-    """Keep all words, be there only one or none, in the order of first appearance."""
-
-    def __init__(self) -> None:
-        super().__init__(min_count=1, sorted_vocab=False)
-
-    def select(self, counts: NDArray[np.int64], first: NDArray[np.int64] | None = None) -> NDArray[np.int64]:
-        """All places in `counts`."""
-        return np.arange(len(counts)) if first is None else np.argsort(first)
 
 
 @dataclass(eq=False)
@@ -105,7 +94,7 @@ def count_corpus(
     Parameters
     ----------
     vocabulary, corpus
-        By `EveryWord`.
+        By `ALL_WORDS`.
     connector_words : collection of str
         May stand between the words of a pair, and are none of them.
     workers : int

@@ -15,13 +15,14 @@ from fastsgns._encode import ERRORS
 from fastsgns.checks import check_choice, check_integer, check_real
 from fastsgns.config import available_cores
 from fastsgns.corpus import encode_files, encode_sentences
-from fastsgns.phrasecounts import EveryWord, PhraseCounts, count_corpus, merge, prune
+from fastsgns.phrasecounts import PhraseCounts, count_corpus, merge, prune
 from fastsgns.phrasefiles import load_counts, load_phrasegrams, save_counts, save_phrasegrams
 from fastsgns.phrasejoining import Find, Found, PhrasesTransformation, Table, progress_bar
 from fastsgns.phraserules import PhraseRules
 from fastsgns.phrasescores import SCORERS, Scoring, as_scoring, npmi_scorer, original_scorer
 from fastsgns.phrasestrings import PhraseStrings, splits
 from fastsgns.text import Source
+from fastsgns.vocabulary import ALL_WORDS
 
 __all__ = [
     "ENGLISH_CONNECTOR_WORDS", "FrozenPhrases", "Phraser", "Phrases", "npmi_scorer", "original_scorer",
@@ -199,13 +200,11 @@ class Phrases(PhrasesTransformation):
         with progress_bar("scan", unit, self.progress) as report:
             if corpus_file is not None:
                 vocabulary, corpus = encode_files(
-                    corpus_file, rules=EveryWord(), workers=self.workers, errors=self.errors, progress=report
+                    corpus_file, rules=ALL_WORDS, workers=self.workers, errors=self.errors, progress=report
                 )
             else:
                 assert sentences is not None
-                vocabulary, corpus = encode_sentences(
-                    sentences, rules=EveryWord(), workers=self.workers, progress=report
-                )
+                vocabulary, corpus = encode_sentences(sentences, rules=ALL_WORDS, workers=self.workers, progress=report)
         if set(map(type, vocabulary.words)) - {str}:
             word = next(word for word in vocabulary.words if type(word) is not str)
             raise ValueError(f"token {word!r} is no string: phrases are joined of strings; give str(token) for each")

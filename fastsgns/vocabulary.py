@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from fastsgns.checks import check_integer
 
-__all__ = ["RULE_DEFAULT", "RULE_DISCARD", "RULE_KEEP", "TrimRule", "Vocabulary", "VocabularyRules"]
+__all__ = ["ALL_WORDS", "RULE_DEFAULT", "RULE_DISCARD", "RULE_KEEP", "TrimRule", "Vocabulary", "VocabularyRules"]
 
 # What a trim rule says of a word; the same numbers as gensim.utils has.
 RULE_DEFAULT, RULE_DISCARD, RULE_KEEP = 0, 1, 2
@@ -211,3 +211,7 @@ class VocabularyRules:
             return f"{bounds}: {found}, and {left} left when words of equal count go together; give a higher bound"
         by = f"min_count={self.min_count}" + (" and trim_rule" if self.trim_rule else "")
         return f"{by}: {found}, so that {left} left; give a lower min_count or more text"
+
+
+# Every word, whatever its count, in the order of first appearance; be there only one, or none.
+ALL_WORDS = VocabularyRules(min_count=0, sorted_vocab=False, least_words=0)

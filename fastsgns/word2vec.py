@@ -311,7 +311,7 @@ class Word2Vec(VocabularyBuilder):
         if options.alpha > self.min_alpha_yet_reached:
             rates = self.min_alpha_yet_reached, options.alpha
             logger.warning("alpha rises from %g to %g: start_alpha=model.min_alpha_yet_reached goes on instead", *rates)
-        frozen = frozen_rows(getattr(self.wv, "vectors_lockf", None), len(self.wv))
+        frozen = frozen_rows(self.wv.vectors_lockf, len(self.wv))
         self.wv.vectors, self.syn1neg = as_aligned(self.wv.vectors), as_aligned(self.syn1neg)
         share = corpus_share(corpus, total_examples, total_words)
         checkpoints = self._checkpoints(corpus, options, share, frozen)

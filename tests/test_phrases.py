@@ -26,6 +26,7 @@ from fastsgns import ENGLISH_CONNECTOR_WORDS, FrozenPhrases, Phrases, Word2Vec, 
 from fastsgns._phrases import PADDING, PairCounter, TextJoiner, first_places
 from fastsgns.phrases import Phraser, npmi_scorer, original_scorer
 from fastsgns.phrasetext import COMPRESSORS, join_files, text_joiner
+from fastsgns.vocabulary import ALL_WORDS
 
 WORDS = ["new", "york", "city", "is", "big", "bank", "america", "naïve", "東京", "x" * 20, "y" * 40]
 JOINED = ["new_york", "york_city", "new_york_city", "_", "__", "a_", "_b", "a__b", "bank_of", "of_america", "x_y"]
@@ -211,7 +212,7 @@ def test_nothing_depends_on_workers_blocks_and_passes(monkeypatch):
 
 
 def phrasecounts_of(sentences):
-    return fastsgns.corpus.encode_sentences(sentences, rules=phrasecounts.EveryWord())
+    return fastsgns.corpus.encode_sentences(sentences, rules=ALL_WORDS)
 
 
 def test_long_links_are_told_apart():
