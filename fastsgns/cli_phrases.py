@@ -16,7 +16,7 @@ from fastsgns.cli import UsageError, check_output, positive
 from fastsgns.config import __version__
 from fastsgns.phrases import ENGLISH_CONNECTOR_WORDS, Phrases
 from fastsgns.phrasescores import SCORERS
-from fastsgns.phrasetext import check_delimiter
+from fastsgns.phrasetext import check_delimiter, check_target
 from fastsgns.text import find_files, stored_size
 
 __all__ = ["add_command"]
@@ -31,8 +31,8 @@ def add_command(command: Callable[[str, Any, str], argparse.ArgumentParser]) -> 
     sub.add_argument("-o", "--output", required=True, metavar="OUT", help="file for the text (.gz, .bz2, .xz too)")
     sub.add_argument("--min-count", type=float, default=5, metavar="N", help="of a phrase (default: %(default)s)")
     sub.add_argument(
-        "--threshold", type=float, nargs="+", metavar="X",
-        help="what scores more is a phrase; one, or one a pass (default: 10, and 0.5 for npmi)",
+        "--threshold", type=numbers, metavar="X[,X...]",
+        help="what scores more is a phrase; one number, or one a pass (default: 10, and 0.5 for npmi)",
     )  # fmt: skip
     sub.add_argument(
         "--scoring", choices=SCORERS, default="default", help="default: as in the paper; npmi: from -1 to 1"
@@ -54,6 +54,11 @@ def add_command(command: Callable[[str, Any, str], argparse.ArgumentParser]) -> 
     sub.add_argument("--quiet", action="store_true", help="no progress bar and no summary")
 
 
+def numbers(text: str) -> list[float]:
+    """Numbers between commas, for argparse."""
+    return [float(number) for number in text.split(",")]
+
+
 def run(args: argparse.Namespace) -> None:
     """Count, join and write, once or several times."""
     outputs = [path for path in (args.output, args.report) if path is not None]
@@ -63,20 +68,20 @@ def run(args: argparse.Namespace) -> None:
         raise UsageError("the text and --report would overwrite one another; give each its own file")
     thresholds = args.threshold or [THRESHOLDS[args.scoring]]
     if len(thresholds) not in (1, args.passes):
-        raise UsageError(f"--threshold: {len(thresholds)} for {args.passes} passes; give one, or one for each pass")
+        raise UsageError(
+            f"--threshold: {len(thresholds)} numbers for {args.passes} passes; give one, or one for each pass"
+        )
     thresholds = thresholds * (args.passes // len(thresholds))
     connector_words = read_connector_words(args.connector_words)
     progress = sys.stderr is not None and sys.stderr.isatty() and not args.quiet
+    options = dict(
+        min_count=args.min_count, max_vocab_size=args.max_vocab_size, delimiter=args.delimiter, scoring=args.scoring,
+        connector_words=connector_words, workers=args.workers, errors=args.errors, progress=progress,
+    )  # fmt: skip
     try:
         check_delimiter(args.delimiter)
-        passes = [
-            Phrases(
-                min_count=args.min_count, threshold=threshold, max_vocab_size=args.max_vocab_size,
-                delimiter=args.delimiter, scoring=args.scoring, connector_words=connector_words,
-                workers=args.workers, errors=args.errors, progress=progress,
-            )
-            for threshold in thresholds
-        ]  # fmt: skip
+        check_target(args.output)
+        first, *_ = [Phrases(threshold=threshold, **options) for threshold in dict.fromkeys(thresholds)]
     except ValueError as error:
         raise UsageError(str(error)) from error
     for path in find_files(args.corpus):
@@ -86,15 +91,17 @@ def run(args: argparse.Namespace) -> None:
     reports = []
     with between_passes(args) as folder:
         source = args.corpus
-        for number, phrases in enumerate(passes, 1):
-            target = args.output if number == len(passes) else Path(folder, f"pass{number}")
-            reports.append(one_pass(phrases, source, target, args.errors))
+        for number, threshold in enumerate(thresholds, 1):
+            target = args.output if number == args.passes else Path(folder, f"pass{number}")
+            reports.append(one_pass(Phrases(threshold=threshold, **options), source, target))
             if not args.quiet:
-                print_summary(args.output if number == len(passes) else f"pass {number}", reports[-1])
+                print_summary(args.output if number == args.passes else f"pass {number}", reports[-1])
+            if number > 1:
+                Path(source).unlink()
             source = target
     if args.report:
         seconds = time.perf_counter() - start
-        report = {"version": __version__, "workers": passes[0].workers, "total_seconds": seconds, "passes": reports}
+        report = {"version": __version__, "workers": first.workers, "total_seconds": seconds, "passes": reports}
         Path(args.report).write_text(json.dumps(report, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
@@ -114,19 +121,18 @@ def between_passes(args: argparse.Namespace) -> AbstractContextManager[str]:
     """A folder for the text between passes: where the output goes, as there is room for it, if that is a file."""
     if args.passes == 1:
         return nullcontext("")
-    output = Path(args.output).resolve()
-    return TemporaryDirectory(
-        prefix=".fastsgns-phrases-", dir=output.parent if output.is_file() or not output.exists() else None
-    )
+    output = Path(args.output)
+    is_device = output.exists() and not output.is_file()
+    return TemporaryDirectory(prefix=".fastsgns-phrases-", dir=None if is_device else output.resolve().parent)
 
 
-def one_pass(phrases: Phrases, source: Any, target: str | Path, errors: str) -> dict[str, Any]:
+def one_pass(phrases: Phrases, source: Any, target: str | Path) -> dict[str, Any]:
     """Count, join, and tell what there was."""
     start = time.perf_counter()
     phrases.add_vocab(corpus_file=source)
     found = phrases.export_phrases()
     counted = time.perf_counter()
-    joined = phrases.transform_file(source, target, phrases.workers, errors, phrases.progress)
+    joined = phrases.transform_file(source, target, phrases.workers, phrases.errors, phrases.progress)
     return {
         "threshold": phrases.threshold,
         "lines": joined.lines,

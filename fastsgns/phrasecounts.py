@@ -219,11 +219,12 @@ def merge(counts: PhraseCounts, more: PhraseCounts) -> PhraseCounts:
     word_ids = np.array([ids.setdefault(word, len(ids)) for word in more.words], np.int64)
     link_numbers = {link: i for i, link in enumerate(counts.links)}
     link_ids = np.array([link_numbers.setdefault(link, len(link_numbers)) for link in more.links], np.int64)
-    word_counts, word_first = np.zeros(len(ids), np.int64), np.full(len(ids), np.iinfo(np.int64).max)
-    word_counts[: len(counts.words)] = counts.word_counts
+    word_counts, word_first = np.zeros(len(ids), np.int64), np.zeros(len(ids), np.int64)
+    known = len(counts.words)
+    word_counts[:known], word_first[:known] = counts.word_counts, counts.word_first
+    new = word_ids[word_counts[word_ids] == 0]  # or was a connector word
+    word_first[new] = more.word_first[word_counts[word_ids] == 0] + counts.total
     word_counts[word_ids] += more.word_counts
-    word_first[word_ids] = more.word_first + counts.total
-    word_first[: len(counts.words)] = counts.word_first
     counter = PairCounter()
     for part, words, links, shift in (
         (counts, np.arange(len(counts.words)), np.arange(len(counts.links)), 0),

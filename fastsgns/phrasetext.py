@@ -5,6 +5,7 @@ from __future__ import annotations
 import bz2
 import gzip
 import lzma
+import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -18,7 +19,7 @@ from fastsgns.checks import check_choice, check_integer
 from fastsgns.formats import PathLike, atomic_path
 from fastsgns.text import Source, find_files, pieces, stored_size
 
-__all__ = ["JoinedText", "check_delimiter", "join_files", "text_joiner"]
+__all__ = ["JoinedText", "check_delimiter", "check_target", "join_files", "text_joiner"]
 
 # Bytes of text that a thread joins at once: little enough that an interrupt waits for no compressor.
 PIECE_BYTES = 1 << 20
@@ -56,6 +57,12 @@ def check_delimiter(delimiter: str) -> None:
             f"delimiter={delimiter!r} holds white space or NUL, which would part the words of a phrase in the text "
             "again: choose another one"
         )
+
+
+def check_target(target: PathLike) -> None:
+    """ValueError if a file's name asks for a compression that is not written."""
+    if Path(target).suffix.lower() == ".zst":
+        raise ValueError(f"{os.fspath(target)}: .zst is read, not written: name it .gz, .bz2 or .xz, or plain text")
 
 
 def text_joiner(phrases: Iterable[list[str]], connector_words: Iterable[str], delimiter: str) -> TextJoiner:
@@ -111,10 +118,8 @@ def join_files(
     """
     check_integer("workers", workers, 1)
     check_choice("errors", errors, ERRORS)
-    suffix = Path(target).suffix.lower()
-    if suffix == ".zst":
-        raise ValueError(f"{target}: .zst is read, not written: name it .gz, .bz2 or .xz, or leave that out")
-    compress = COMPRESSORS.get(suffix, bytes)
+    check_target(target)
+    compress = COMPRESSORS.get(Path(target).suffix.lower(), bytes)
     files = find_files(source)
     sizes = [stored_size(path) for path in files]
     total = None if None in sizes else sum(size or 0 for size in sizes)

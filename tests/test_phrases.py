@@ -614,7 +614,7 @@ def test_parameters_beyond_the_bounds_come_back(tmp_path):
 
 def test_damaged_files_are_refused(tmp_path):
     path, frozen = tmp_path / "p", tmp_path / "f"
-    ours = Phrases(make_sentences(19), min_count=1, threshold=0.5, connector_words=CONNECTORS)
+    ours = Phrases(make_sentences(19), min_count=1, threshold=0.1, connector_words=CONNECTORS)
     ours.save(path)
     ours.freeze().save(frozen)
     with pytest.raises(ValueError, match="kind='FrozenPhrases', not 'Phrases'"):
@@ -641,7 +641,7 @@ def test_damaged_files_are_refused(tmp_path):
             save_file({**tensors, key: change(tensors[key])}, tmp_path / "d", metadata)
             with pytest.raises(ValueError, match="damaged"):
                 load(tmp_path / "d")
-        for old, new in (('"default"', '"other"'), ('"delimiter": "_"', '"delimiter": ""'), ('"threshold": 0.5, ', "")):
+        for old, new in (('"default"', '"other"'), ('"delimiter": "_"', '"delimiter": ""'), ('"threshold": 0.1, ', "")):
             changed = {key: value.replace(old, new) for key, value in metadata.items()}
             assert changed != metadata
             save_file(tensors, tmp_path / "d", changed)
