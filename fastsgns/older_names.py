@@ -48,7 +48,8 @@ class OlderNames(Queries):
     """What scripts for gensim before 4, or for its deprecated names, call."""
 
     vocab = Gone("use key_to_index, index_to_key, get_vecattr(key, attr) and set_vecattr(key, attr, value)")
-    index2word = index2entity = Gone("use index_to_key")
+    index2word = Gone("use index_to_key")
+    index2entity = Gone("use index_to_key")
     vectors_norm = Gone("use get_normed_vectors()")
 
     def word_vec(self, key: Key, norm: bool = False) -> NDArray[Any]:

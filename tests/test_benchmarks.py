@@ -58,6 +58,26 @@ def test_scan(tmp_path):
     assert tokens["ids, arrays"] == 2000
 
 
+def test_queries(tmp_path):
+    found = tmp_path / "found.json"
+    printed = run(
+        "queries.py", "--words", "3000", "--text-words", "5000", "--dim", "20", "--query-words", "1000", "--query-dim",
+        "8", "--queries", "300", "--workers", "2", "--repeats", "1", "--no-gensim", "--json", str(found), cwd=tmp_path,
+    )  # fmt: skip
+    assert "loading binary: 3,000 x 20, 0 MB" in printed and "loading text: 5,000 x 20, 1 MB" in printed
+    for row in (
+        "plain reading",
+        "fastsgns",
+        "fastsgns, float16",
+        "fastsgns, batch, 1 worker",
+        "fastsgns, batch, 2 workers",
+    ):
+        assert f"| {row} |" in printed
+    assert "The nearest key is the same for all in 100.0% of the queries." in printed
+    loaded = {(case["what"], case["who"]): case["runs"][0].get("vectors") for case in results(found)}
+    assert loaded["binary", "fastsgns"] == 3000 and loaded["text", "fastsgns, float16"] == 5000
+
+
 def test_scaling_over_threads(tmp_path):
     printed = run(
         "scaling.py", "threads", "--threads", "1", "2", "--modes", "group", "pair", "--dims", "8", "16",

@@ -424,6 +424,55 @@ def test_vectors_without_counts_keep_their_order(tmp_path):
         wv.save_word2vec_format(tmp_path / "v", fvocab=tmp_path / "vocabulary")
 
 
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+@pytest.mark.parametrize("binary", [False, True])
+def test_vectors_of_shared_keys_are_taken_over(tmp_path, caplog, monkeypatch, binary, dtype):
+    monkeypatch.setattr(vectorfile, "BATCH_NUMBERS", 20)  # several batches
+    theirs = make([f"w{i}" for i in range(10)])
+    theirs.save_word2vec_format(tmp_path / "v", binary=binary)
+    wv = make(["w3", "x", "w8", 5], dtype=dtype)
+    before = wv.vectors.copy()
+    wv.fill_norms()
+    with caplog.at_level(logging.INFO):
+        wv.intersect_word2vec_format(tmp_path / "v", binary=binary)
+    assert "took over 2 of 10 vectors, for 4 keys" in caplog.text
+    assert wv.index_to_key == ["w3", "x", "w8", 5]
+    for key in ("w3", "w8"):
+        np.testing.assert_allclose(wv[key], theirs[key].astype(dtype), rtol=1e-8)  # text has 9 digits
+    np.testing.assert_array_equal(wv.vectors[[1, 3]], before[[1, 3]])
+    np.testing.assert_allclose(wv.fill_norms(), np.linalg.norm(wv.vectors.astype(float), axis=1), rtol=1e-3)
+    assert wv.vectors_lockf.tolist() == [0, 1, 0, 1]
+    wv.intersect_word2vec_format(tmp_path / "v", 1.0, binary)
+    assert wv.vectors_lockf.tolist() == [1, 1, 1, 1]
+
+
+def test_gensim_takes_over_the_same_where_it_can(tmp_path):
+    gensim = pytest.importorskip("gensim")
+    make(["b", "c", "d"]).save_word2vec_format(tmp_path / "v")
+    ours, theirs = make(["a", "b", "c"]), make(["a", "b", "c"]).to_gensim()
+    assert type(theirs) is gensim.models.KeyedVectors
+    theirs.vectors_lockf = np.ones(3, np.float32)  # without which it fails
+    for vectors in (ours, theirs):
+        vectors.intersect_word2vec_format(tmp_path / "v", lockf=0.0)
+    np.testing.assert_array_equal(ours.vectors, theirs.vectors)
+    np.testing.assert_array_equal(ours.vectors_lockf, theirs.vectors_lockf)
+
+
+def test_what_cannot_be_taken_over_is_refused(tmp_path, caplog):
+    make(["a"], dim=3).save_word2vec_format(tmp_path / "v")
+    wv = make(["a"])
+    with pytest.raises(ValueError, match=r"v holds vectors of 3 dimensions, which do not fit vector_size=7"):
+        wv.intersect_word2vec_format(tmp_path / "v")
+    with pytest.raises(ValueError, match=r"lockf=0.5: vectors are either frozen, 0, or trained, 1"):
+        wv.intersect_word2vec_format(tmp_path / "v", lockf=0.5)
+    assert_same(wv, make(["a"]))
+    assert wv.vectors_lockf.tolist() == [1]
+    make(["A"]).save_word2vec_format(tmp_path / "v")
+    with caplog.at_level(logging.WARNING):
+        wv.intersect_word2vec_format(tmp_path / "v")
+    assert "has no key in common with these 1" in caplog.text
+
+
 @pytest.mark.parametrize("binary", [False, True])
 def test_repeated_keys_keep_the_first(tmp_path, binary, caplog):
     make(["a", "b"]).save_word2vec_format(tmp_path / "v", total_vec=4, binary=binary)

@@ -2,6 +2,7 @@
 
 import logging
 import pickle
+import sys
 import tracemalloc
 
 import numpy as np
@@ -118,6 +119,8 @@ def test_other_similarity_queries_equal_gensims(wv, theirs):
         lambda v: [score for score, _ in v.rank_by_centrality(["w1", "w2", "w3", "w4"])],
         lambda v: [score for score, _ in v.rank_by_centrality(["w1", "w2", "w3"], use_norm=False)],
         lambda v: v.relative_cosine_similarity("w1", "w2", 5),
+        lambda v: v.get_mean_vector(np.array(["w1", "w2"])),
+        lambda v: v.n_similarity(np.array([3, 4]), ["w1"]),
     ],
 )
 def test_numbers_equal_gensims(wv, theirs, call):
@@ -133,6 +136,7 @@ def test_numbers_equal_gensims(wv, theirs, call):
         lambda v: v.rank("w1", "w9"),
         lambda v: v.rank("w1", "w1"),
         lambda v: v.most_similar_to_given("w1", ["w4", "w5", "w6"]),
+        lambda v: str(v),
         lambda v: v.doesnt_match(["w1", "w2", "w3", "w4"]),
         lambda v: [word for _, word in v.rank_by_centrality(["w1", "w2", "w3", "nobody"])],
         lambda v: (len(v), "w1" in v, "w200" in v, 3 in v, 200 in v, -1 in v, v.has_index_for("w2")),
@@ -168,6 +172,65 @@ def test_adding_equals_gensims(wv, theirs):
     np.testing.assert_array_equal(wv.vectors, theirs.vectors)
     assert wv.get_vecattr("new1", "count") == 0
     same(wv.most_similar("new1"), theirs.most_similar("new1"))
+
+
+@pytest.mark.parametrize("arguments", [{}, {"copy_vecattrs": True}, {"allow_inference": False}], ids=str)
+def test_vectors_for_all_equal_gensims(wv, theirs, arguments):
+    for vectors in (wv, theirs):
+        vectors.set_vecattr("w5", "weight", 0.5)
+    keys = ["w9", "x", "w5", "w9", "w1"]
+    ours, others = (v.vectors_for_all(iter(keys), **arguments) for v in (wv, theirs))
+    assert ours.index_to_key == others.index_to_key == ["w9", "w5", "w1"]
+    assert ours.key_to_index == others.key_to_index
+    np.testing.assert_array_equal(ours.vectors, others.vectors)
+    assert ours.expandos.keys() == others.expandos.keys()
+    for name, values in others.expandos.items():
+        np.testing.assert_array_equal(ours.expandos[name], values, strict=True)
+    assert not np.shares_memory(ours.vectors, wv.vectors)
+
+
+def test_vectors_for_all_take_row_numbers_unless_told_not_to(wv):
+    assert wv.vectors_for_all([3, 250]).index_to_key == [3]
+    assert wv.vectors_for_all([3, "w1"], allow_inference=False).index_to_key == ["w1"]
+    assert wv.vectors_for_all("w12").index_to_key == ["w12"]
+    assert len(wv.vectors_for_all([])) == 0
+
+
+def test_distances_of_word_movers_equal_gensims(wv, theirs):
+    pytest.importorskip("ot", reason="needs POT")
+    rng = np.random.default_rng(0)
+    documents = [[f"w{i}" for i in rng.integers(205, size=size)] for size in (1, 2, 5, 30)]
+    documents += [["w1"], ["w1", "w1"], ["w2", "w1"], ["w1", "w2"], ["nobody"], []]
+    for first in documents:
+        for second in documents:
+            for norm in (True, False):
+                ours, others = (v.wmdistance(first, second, norm) for v in (wv, theirs))
+                assert type(ours) is float
+                assert ours == pytest.approx(others, rel=1e-6, abs=1e-9)
+    wv["w2"] = wv["w1"]
+    assert wv.wmdistance(iter(["w1"]), ["w2"]) == 0
+    with pytest.raises(ValueError, match=r"document.split\(\)"):
+        wv.wmdistance("w1 w2", ["w1"])
+
+
+def test_distances_of_word_movers_tell_what_they_need(wv, monkeypatch):
+    monkeypatch.setitem(sys.modules, "ot", None)
+    with pytest.raises(ImportError, match=r"wmdistance needs POT.*pip install 'fastsgns\[pot\]'"):
+        wv.wmdistance(["w1"], ["w2"])
+
+
+def test_resizing_equals_gensims(wv, theirs):
+    for vectors in (wv, theirs):
+        vectors.fill_norms()
+        for word in ("new1", "new2"):
+            vectors.key_to_index[word] = len(vectors.index_to_key)
+            vectors.index_to_key.append(word)
+        vectors.resize_vectors(seed=3)
+    np.testing.assert_array_equal(wv.vectors, theirs.vectors)
+    assert (wv.norms, wv.get_vecattr("new2", "count")) == (None, 0)
+    wv.index_to_key.pop()
+    with pytest.raises(ValueError, match="202 rows and only 201 keys"):
+        wv.resize_vectors()
 
 
 def test_rows_set_aside_are_filled_as_in_gensim():
@@ -240,6 +303,27 @@ def test_other_float_types(wv, dtype):
     ours, others = wv.most_similar("w1", topn=None), other.most_similar("w1", topn=None)
     assert others.dtype == (np.float32 if dtype == np.float16 else dtype)
     np.testing.assert_allclose(ours, others, atol=2e-3)
+    calls = [
+        lambda v: v.fill_norms(),
+        lambda v: v.get_normed_vectors(),
+        lambda v: v.get_vector("w1", norm=True),
+        lambda v: v.get_mean_vector(["w1", "w2"]),
+        lambda v: v.similarity("w1", "w2"),
+        lambda v: v.n_similarity(["w1"], ["w2", "w3"]),
+        lambda v: v.distances("w1"),
+        lambda v: v.distances("w1", ["w2"]),
+        lambda v: v.most_similar_cosmul("w1", "w2", topn=None),
+        lambda v: [score for _, score in v.most_similar_batch(["w1"])[0]],
+        lambda v: [score for score, _ in v.rank_by_centrality(["w1", "w2", "w3"])],
+    ]
+    for call in calls:
+        np.testing.assert_allclose(call(other), call(wv), atol=2e-3, rtol=2e-3)
+    before = other.most_similar("w1")
+    other["w5"] = other["w5"]
+    other.unit_normalize_all()
+    other.add_vector("new", QUERY)
+    assert other.vectors.dtype == dtype
+    assert [key for key, _ in other.most_similar("w1", topn=3)] == [key for key, _ in before[:3]]
 
 
 def test_unit_normalize_all(wv):
@@ -261,6 +345,45 @@ def test_new_vectors_forget_old_norms(wv):
     wv.most_similar("w1")
     wv.vectors = wv.vectors * 7
     np.testing.assert_allclose(wv.fill_norms(), np.linalg.norm(wv.vectors, axis=1), rtol=1e-5)
+
+
+def test_batches_find_what_most_similar_finds(wv):
+    queries = ["w3", QUERY, 7, "w3", np.int64(9), -QUERY.astype(np.float64)]
+    for arguments in ({}, {"topn": 1}, {"topn": 500}, {"topn": 0}, {"restrict_vocab": 50}, {"workers": 1}):
+        found = wv.most_similar_batch(queries, **arguments)
+        arguments.pop("workers", None)
+        assert len(found) == len(queries)
+        for query, ranking in zip(queries, found, strict=True):
+            same(ranking, wv.most_similar([query], **arguments))
+
+
+def test_a_batch_is_given_in_any_form(wv):
+    found = [wv.most_similar(word) for word in ("w3", "w4")]
+    for queries in (["w3", "w4"], ("w3", "w4"), np.array(["w3", "w4"]), iter(["w3", "w4"])):
+        for ours, others in zip(wv.most_similar_batch(queries), found, strict=True):
+            same(ours, others)
+    for query in ("w3", QUERY):
+        same(wv.most_similar_batch(query)[0], wv.most_similar(query))
+    matrix = np.stack([QUERY, 3 * QUERY**2])
+    for ours, query in zip(wv.most_similar_batch(matrix), matrix, strict=True):
+        same(ours, wv.most_similar([query]))
+    assert wv.most_similar_batch([]) == []
+    assert KeyedVectors(21).most_similar_batch(matrix) == [[], []]
+
+
+def test_frozen_rows_follow_their_keys(wv):
+    assert wv.vectors_lockf.tolist() == [1]
+    wv.vectors_lockf = np.arange(200) % 2 == 1
+    assert wv.vectors_lockf.dtype == np.float32
+    wv.add_vectors(["new"], [QUERY])
+    wv.set_vecattr("w2", "count", 10_000)
+    wv.sort_by_descending_frequency()
+    assert wv.vectors_lockf[[wv.get_index(word) for word in ("w2", "w3", "w4", "new")]].tolist() == [0, 1, 0, 1]
+    factors = np.zeros(201, np.float32)
+    wv.vectors_lockf = factors
+    assert wv.vectors_lockf is factors
+    wv.vectors_lockf = None
+    assert wv.vectors_lockf.tolist() == [1]
 
 
 def test_any_hashable_is_a_key():
@@ -295,6 +418,12 @@ def test_attributes(wv):
     )
     wv.add_vectors(["x"], [QUERY], extras={"count": np.array([7])})
     assert (wv.get_vecattr("x", "count"), wv.get_vecattr("x", "weight")) == (7, 0)
+    wv.set_vecattr("w1", "longer", np.str_("a"))
+    wv.set_vecattr("w2", "longer", "not cut")
+    assert wv.get_vecattr("w2", "longer") == "not cut"
+    wv.add_vectors(["y"], [QUERY], extras={"tag": np.array(["verb"])})
+    wv.add_vectors([], [])
+    assert wv.get_vecattr("y", "tag") == "verb"
     with pytest.raises(TypeError, match="'count' holds int64"):
         wv.set_vecattr("w1", "count", 0.5)
     with pytest.raises(KeyError, match="'nothing' not present; there are: count"):
@@ -325,12 +454,40 @@ def test_pickled_copies_are_equal(wv):
         (lambda v: v.get_mean_vector(["w1"], weights=[1, 2]), ValueError, "2 weights do not match 1 keys"),
         (lambda v: v.get_mean_vector(["x"], ignore_missing=False), KeyError, "'x' not present"),
         (lambda v: v.distances(np.ones(3)), ValueError, "does not fit"),
+        (lambda v: v.most_similar("w1", topn=1.5), ValueError, "topn=1.5 must be a whole number"),
+        (lambda v: v.most_similar("w1", restrict_vocab=1.5), ValueError, "restrict_vocab=1.5 must be a whole number"),
+        (lambda v: v.most_similar([("w1", "w2")]), ValueError, "nor a pair of one and its weight"),
+        (lambda v: v.most_similar(QUERY * np.nan), ValueError, "must be finite numbers"),
+        (lambda v: v.most_similar([["w1"]]), ValueError, "neither a key, nor a vector, nor a pair"),
+        (lambda v: v.most_similar_batch(["w1", "x"]), KeyError, "Key 'x' not present"),
+        (lambda v: v.most_similar_batch(np.ones((2, 3))), ValueError, r"shape \(3,\) does not fit vector_size=21"),
+        (lambda v: v.most_similar_batch([[0.5] * 21]), TypeError, "queries take vectors as numpy arrays"),
+        (lambda v: v.most_similar_batch("w1", topn=None), ValueError, "topn=None must be a whole number"),
+        (lambda v: v.most_similar_batch("w1", workers=0), ValueError, "workers=0 must be at least 1"),
+        (lambda v: v.most_similar_batch("w1", restrict_vocab=-1), ValueError, "restrict_vocab=-1 must be"),
+        (lambda v: v[1.5], TypeError, "neither a key nor a list of keys"),
+        (lambda v: v[:5], TypeError, "rows are in wv.vectors"),
+        (lambda v: v.get_vector(["w1"]), TypeError, "a list cannot be a key"),
+        (lambda v: ["w1"] in v, TypeError, "a list cannot be a key"),
+        (lambda v: v.get_mean_vector(["w1"], weights=[np.nan]), ValueError, "must be finite numbers"),
+        (lambda v: v.get_mean_vector([np.array(["w1"] * 21)]), ValueError, "must be finite numbers"),
         (lambda v: v.doesnt_match("w1 w2 w3"), ValueError, r"words.split\(\)"),
         (lambda v: v.doesnt_match(["x", "y"]), ValueError, "none of the keys is present"),
         (lambda v: v.most_similar_to_given("w1", []), ValueError, "empty"),
         (lambda v: v.add_vectors(["x", "x"], np.ones((2, 21))), ValueError, "'x' more than once"),
         (lambda v: v.add_vectors(["x", "y"], np.ones((1, 21))), ValueError, "do not fit 2 keys"),
+        (lambda v: v.add_vectors(["x", "y"], [[1] * 21, [1] * 20]), ValueError, "not all of vector_size=21 numbers"),
+        (lambda v: v.add_vectors(["x"], [["a"] * 21]), ValueError, "no vectors of numbers"),
+        (lambda v: v.add_vectors([], np.ones((1, 21))), ValueError, "do not fit 0 keys"),
         (lambda v: v.add_vector("x", [1, 2]), ValueError, "vector_size=21"),
+        (lambda v: v.add_vector("w1", QUERY), ValueError, r"'w1' is already there: wv\[key\] = vector replaces"),
+        (
+            lambda v: setattr(v, "vectors_lockf", np.ones(3)),
+            ValueError,
+            r"of shape \(3,\): give one factor,",
+        ),
+        (lambda v: setattr(v, "vectors_lockf", [0.5]), ValueError, "holds 0.5: rows are either frozen, 0, or trained"),
+        (lambda v: KeyedVectors(2, dtype=int), ValueError, "must be a float type"),
         (
             lambda v: v.add_vectors(["x"], [QUERY], extras={"count": np.ones(2, int)}),
             ValueError,
@@ -356,3 +513,48 @@ def test_ignored_words_are_logged(wv, caplog):
     with caplog.at_level(logging.WARNING):
         wv.doesnt_match(["w1", "w2", "nobody"])
     assert "nobody" in caplog.text
+
+
+def test_keys_of_several_types_are_ranked():
+    wv = KeyedVectors.from_arrays(["a", 5, ("t",)], np.ones((3, 2), np.float32))
+    assert [key for _, key in wv.rank_by_centrality(iter(["a", 5]))] == ["a", 5]
+    assert wv.most_similar_to_given("a", {5}) == 5
+    assert wv.distances("a", 5).tolist() == wv.distances("a", iter([5])).tolist()
+
+
+# Of gensim's call and ours, on whatever a user might give.
+
+
+def keys_and_vectors(rng):
+    """A key that is there, a row number, or a vector."""
+    kind = rng.integers(10)
+    return f"w{rng.integers(200)}" if kind < 7 else int(rng.integers(200)) if kind < 9 else rng.normal(size=21)
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_random_queries_equal_gensims(wv, theirs, seed):
+    rng = np.random.default_rng(seed)
+    positive, negative = ([keys_and_vectors(rng) for _ in range(rng.integers(1, 5))] for _ in range(2))
+    keys = [f"w{i}" for i in rng.integers(210, size=6)]
+    weights = rng.normal(size=len(positive))
+    pairs = list(zip(positive, weights.tolist(), strict=True))
+    clip_start, clip_end = sorted(rng.integers(200, size=2).tolist())
+    calls = [
+        lambda v: v.most_similar(positive, negative, topn=int(rng.integers(1, 30))),
+        lambda v: v.most_similar(pairs, topn=20, clip_start=clip_start, clip_end=clip_end + 1),
+        lambda v: v.most_similar_cosmul(keys[:3], keys[3:4]),
+    ]
+    for call in calls:
+        state = rng.bit_generator.state
+        try:
+            expected = call(theirs)
+        except KeyError as error:
+            with pytest.raises(KeyError, match=str(error.args[0]).split()[1]):
+                call(wv)
+            continue
+        rng.bit_generator.state = state
+        same(call(wv), expected)
+    expected = theirs.get_mean_vector(positive, weights)
+    np.testing.assert_allclose(wv.get_mean_vector(positive, weights), expected, rtol=1e-4, atol=1e-6)
+    one, other = rng.integers(200, size=2).tolist()
+    assert wv.closer_than(one, other) == theirs.closer_than(one, other)
