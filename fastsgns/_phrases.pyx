@@ -18,6 +18,7 @@ cdef extern from "pairs.h" nogil:
         int64_t *sizes
     int pairs_init(pairs *, int, int, int64_t)
     void pairs_free(pairs *)
+    void pairs_restart(pairs *, int)
     uint64_t pairs_hash(uint64_t, uint64_t)
     int pairs_part_of(uint64_t)
     int pairs_add(pairs *, uint64_t, uint64_t, uint64_t, int64_t, int64_t)
@@ -97,6 +98,14 @@ cdef class PairCounter:
 
     def __len__(self):
         return sum(self.sizes())
+
+    def restart(self, int first_part):
+        """Empties it, to count as many parts from that one on; its memory stays."""
+        cdef int parts = self.state.last_part - self.state.first_part
+        if not 0 <= first_part <= PAIRS_PARTS - parts:
+            raise ValueError(f"parts {first_part} to {first_part + parts} are not within 0 to {PAIRS_PARTS}")
+        with nogil:
+            pairs_restart(&self.state, first_part)
 
     def sizes(self):
         """How many pairs there are in each part; 0 of those that are not counted."""

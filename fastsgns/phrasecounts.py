@@ -23,7 +23,7 @@ BLOCK = 1 << 18
 # Fewer tokens a thread are not worth its start.
 LEAST_TOKENS = 1 << 16
 # About so many there are for each different pair; tables are made for that, and grow.
-TOKENS_A_PAIR = 8
+TOKENS_A_PAIR = 4
 # Pairs that all threads' tables may hold at least, however few are to be kept.
 LEAST_PAIRS = 1 << 20
 
@@ -168,10 +168,10 @@ def merged_parts(counters: list[PairCounter], parts: range, threads: int) -> lis
     sizes = list(map(sum, zip(*(counter.sizes() for counter in counters), strict=True)))
 
     def merge_next() -> Iterator[int]:
+        every = PairCounter(0, 1, max(sizes)) if len(counters) > 1 else counters[0]
         for part in left:
-            every = counters[0]
             if len(counters) > 1:
-                every = PairCounter(part, part + 1, sizes[part])
+                every.restart(part)
                 for counter in counters:
                     every.merge(counter, part)
             found[part] = every.part(part)

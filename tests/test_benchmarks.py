@@ -138,6 +138,22 @@ def test_scaling_refuses_before_the_work(tmp_path):
         assert child.returncode == 2 and message in child.stderr
 
 
+def test_phrases(tmp_path):
+    pytest.importorskip("gensim")
+    printed = run(
+        "phrases.py", "--words", "20_000", "--passes", "2", "--threshold", "3", "--threads", "2", "--repeats", "1",
+        "--json", "o.json", "--markdown", "o.md", cwd=tmp_path,
+    )  # fmt: skip
+    assert printed == (tmp_path / "o.md").read_text(encoding="utf-8")
+    assert "## Pass 2" in printed and "| fastsgns, 2 threads |" in printed
+    assert printed.count("with the same scores, and wrote the same texts.") == 2
+    first, second = (case["runs"][0]["passes"] for case in results(tmp_path / "o.json"))
+    for one, other in zip(first, second, strict=True):
+        assert one["found"] == other["found"]
+        assert one["text"] == other["text"] and one["frozen_text"] == other["frozen_text"]
+    assert first[0]["words"] == 20_000 > first[1]["words"] and first[0]["phrases"] > 0
+
+
 def test_softmax(tmp_path):
     pytest.importorskip("matplotlib")
     printed = run(

@@ -200,15 +200,15 @@ def test_nothing_depends_on_workers_blocks_and_passes(monkeypatch):
     vocabulary, corpus = phrasecounts_of(sentences)
     wanted = dict(twin_of(sentences, min_count=1, threshold=1, connector_words=CONNECTORS).vocab)
     monkeypatch.setattr(phrasecounts, "LEAST_TOKENS", 1)
-    passes = []
-    monkeypatch.setattr(phrasecounts, "PairCounter", lambda *args: passes.append(args[:2]) or PairCounter(*args))
+    passes, merged_parts = [], phrasecounts.merged_parts
+    monkeypatch.setattr(phrasecounts, "merged_parts", lambda *args: passes.append(args[1]) or merged_parts(*args))
     for workers, block, most in ((1, 1, 10**6), (3, 7, 10**6), (2, 100, 20), (1, 10**6, 1)):
         monkeypatch.setattr(phrasecounts, "BLOCK", block)
         passes.clear()
         counts = phrasecounts.count_corpus(vocabulary, corpus, CONNECTORS, workers, 10**6, most)
         assert phrasestrings.PhraseStrings(counts, "_").vocab == wanted
-        assert len(set(passes)) == {10**6: 1 if workers == 1 else 65, 20: len(set(passes)), 1: 64}[most]
-        assert most != 20 or 4 < len({first for first, _ in passes}) <= 64
+        assert list(itertools.chain(*passes)) == list(range(64))
+        assert len(passes) == {10**6: 1, 1: 64}.get(most) or 4 < len(passes) < 64
 
 
 def phrasecounts_of(sentences):
@@ -246,6 +246,8 @@ def test_kernels_refuse_what_they_cannot_take():
             counter.count(tokens, offsets, sentence, begin, end, None, 1)
     with pytest.raises(ValueError, match="parts 3 to 3"):
         PairCounter(3, 3)
+    with pytest.raises(ValueError, match="parts 63 to 65"):
+        PairCounter(0, 2).restart(63)
     with pytest.raises(ValueError, match="part 2 is not"):
         PairCounter(3, 4).part(2)
     with pytest.raises(ValueError, match="one length"):

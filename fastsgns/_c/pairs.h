@@ -55,6 +55,14 @@ static void pairs_free(pairs *p) {
     memset(p, 0, sizeof *p);
 }
 
+/* Empties it for as many parts from another one on. */
+static void pairs_restart(pairs *p, int first_part) {
+    memset(p->slots, 0, pairs_bytes(p));
+    memset(p->sizes, 0, sizeof p->sizes);
+    p->last_part += first_part - p->first_part;
+    p->first_part = first_part;
+}
+
 static inline uint64_t pairs_hash(uint64_t words, uint64_t link) { return wordmap_mix(words, link); }
 
 static inline int pairs_part_of(uint64_t hash) { return (int)(hash >> (64 - PAIRS_PART_BITS)); }
