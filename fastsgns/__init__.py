@@ -1,7 +1,7 @@
 """Fast skip-gram word vectors with negative sampling on multi-core CPUs; a drop-in for gensim's Word2Vec."""
 
 try:
-    from fastsgns import _encode, _ids, _train  # noqa: F401
+    from fastsgns import _encode, _ids, _phrases, _records, _train  # noqa: F401
 except ImportError as error:
     raise ImportError(
         f"{error}: the compiled modules are not in {__path__[0]}. If that is the source folder, start Python "
@@ -11,6 +11,7 @@ except ImportError as error:
 from fastsgns.config import __version__, show_config, simd_variants
 from fastsgns.keyedvectors import KeyedVectors
 from fastsgns.phrases import ENGLISH_CONNECTOR_WORDS, FrozenPhrases, Phrases
+from fastsgns.readers import BrownCorpus, LineSentence, PathLineSentences, Text8Corpus
 from fastsgns.vocabulary import RULE_DEFAULT, RULE_DISCARD, RULE_KEEP
 from fastsgns.word2vec import Word2Vec
 
@@ -19,9 +20,13 @@ __all__ = [
     "RULE_DEFAULT",
     "RULE_DISCARD",
     "RULE_KEEP",
+    "BrownCorpus",
     "FrozenPhrases",
     "KeyedVectors",
+    "LineSentence",
+    "PathLineSentences",
     "Phrases",
+    "Text8Corpus",
     "Word2Vec",
     "__version__",
     "show_config",

@@ -16,6 +16,7 @@ from fastsgns import cache
 from fastsgns._encode import ERRORS, Chunk, TokenScanner
 from fastsgns.checks import check_choice, check_integer
 from fastsgns.idarrays import as_id_arrays, encode_id_arrays
+from fastsgns.readers import whole_files
 from fastsgns.scan import PIECE_BYTES, Scanned, scan_files
 from fastsgns.text import Source, find_files
 from fastsgns.vocabulary import Vocabulary, VocabularyRules
@@ -129,7 +130,7 @@ def encode_sentences(
     workers: int = 1,
     vocabulary: Vocabulary | None = None,
     progress: Progress | None = None,
-    corpus_cache: object = None,
+    corpus_cache: str | os.PathLike[str] | None = None,
 ) -> tuple[Vocabulary, Corpus]:
     """Count the tokens of an iterable of sentences and encode them, in one pass.
 
@@ -139,13 +140,14 @@ def encode_sentences(
         Each a list, NumPy array or other iterable of tokens; a token is a string, an integer or another hashable.
         Equal integers of Python and NumPy are one token. Arrays of integers cost no Python object per token, and
         fastest are all sentences together: a matrix of integers, one a row, or a pair ``(tokens, offsets)`` of arrays,
-        where sentence i is ``tokens[offsets[i]:offsets[i + 1]]`` (the CSR form). Those are read in place.
+        where sentence i is ``tokens[offsets[i]:offsets[i + 1]]`` (the CSR form). Those are read in place. So are
+        whole files that a `LineSentence` or `PathLineSentences` gives: by `encode_files`, to the same result.
     workers : int
-        Threads that read a matrix or a pair; the result does not depend on their number.
+        Threads that read a matrix, a pair or files; the result does not depend on their number.
     rules, vocabulary, progress
-        As in `encode_files`; progress is in words, their number in all unknown.
-    corpus_cache : None
-        Is for files alone: nothing tells whether an iterable has changed.
+        As in `encode_files`; but progress is in words, their number in all unknown, unless files are read.
+    corpus_cache : path, optional
+        Is for files alone: nothing tells whether another iterable has changed.
 
     Returns
     -------
@@ -167,6 +169,12 @@ def encode_sentences(
     >>> vocabulary.words, corpus.tokens
     ([7, 9], array([0, 1, 0, 1, 0], dtype=int32))
     """
+    if (found := whole_files(sentences)) is not None:
+        files, errors = found
+        return encode_files(
+            files, rules=rules, workers=workers, errors=errors, corpus_cache=corpus_cache, vocabulary=vocabulary,
+            progress=progress,
+        )  # fmt: skip
     if corpus_cache is not None:
         raise ValueError(f"corpus_cache={corpus_cache!r} works with corpus_file only: an iterable tells no change")
     if isinstance(sentences, (str, bytes, bytearray, os.PathLike)):

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastsgns._encode import BadText, Chunk, TextScanner
-from fastsgns.text import Piece, pieces, stored_size
+from fastsgns.text import Piece, not_text, pieces, stored_size
 
 __all__ = ["PIECE_BYTES", "Scanned", "scan_files"]
 
@@ -127,11 +127,7 @@ class Scan:
             return scanner.scan(piece.skip, piece.size, index * PIECE_NUMBERS, piece.last)
         except BadText as error:
             offset = error.args[0]
-            what = f"byte 0x{buffer[offset]:02x} is not UTF-8" if buffer[offset] else "a NUL byte is not text"
-            raise ValueError(
-                f"{piece.path}: {what}, at offset {piece.start + offset}; is it a text file? If so, "
-                "errors='replace' (or 'ignore') takes the rest"
-            ) from None
+            raise not_text(piece.path, piece.start + offset, buffer[offset]) from None
 
     def fail(self, index: int, error: BaseException) -> None:
         self.stop = True

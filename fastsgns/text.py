@@ -16,7 +16,7 @@ from typing import Any, BinaryIO, Protocol
 from fastsgns._encode import find_last_space, find_space
 from fastsgns.formats import DAMAGED
 
-__all__ = ["Piece", "Source", "find_files", "pieces", "stored_size"]
+__all__ = ["Piece", "Source", "check_path", "find_files", "mark_length", "not_text", "pieces", "stored_size"]
 
 Source = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
 
@@ -55,13 +55,15 @@ class Piece:
                 done += n
 
 
-def find_files(source: Source) -> list[Path]:
+def find_files(source: Source, name: str = "corpus_file") -> list[Path]:
     """The files that a path, or a list of paths, stands for.
 
     Parameters
     ----------
     source : path or list of paths
         A folder stands for the files in it, sorted by name; hidden ones and folders inside it are left out.
+    name : str
+        What errors call `source`.
 
     Raises
     ------
@@ -75,26 +77,31 @@ def find_files(source: Source) -> list[Path]:
     elif isinstance(source, Sequence) and not isinstance(source, bytes):
         paths = list(source)
     else:
-        raise ValueError(f"corpus_file={source!r} must be a path (str or os.PathLike) or a list of paths")
+        raise ValueError(f"{name}={source!r} must be a path (str or os.PathLike) or a list of paths")
     if not paths:
-        raise ValueError("corpus_file=[] names no file: give at least one path")
+        raise ValueError(f"{name}=[] names no file: give at least one path")
     files = []
     for item in paths:
-        if not isinstance(item, (str, os.PathLike)) or not isinstance(os.fspath(item), str):
-            raise ValueError(f"corpus_file={item!r} must be a path (str or os.PathLike) or a list of paths")
-        if item == "":  # an unset variable, say; Path would take it for the folder one is in
-            raise ValueError("corpus_file='' is empty: give the name of a file, or '.' for this folder")
+        check_path(name, item)
         path = Path(item)
         if path.is_dir():
             found = sorted(entry for entry in path.iterdir() if not entry.name.startswith(".") and not entry.is_dir())
             if not found:
-                raise ValueError(f"corpus_file={str(path)!r} is a folder without files")
+                raise ValueError(f"{name}={str(path)!r} is a folder without files")
             files += found
         elif not path.exists():
             raise FileNotFoundError(2, "no such file or folder", str(path))
         else:
             files.append(path)
     return files
+
+
+def check_path(name: str, path: object) -> None:
+    """ValueError unless `path` is one."""
+    if not isinstance(path, (str, os.PathLike)) or not isinstance(os.fspath(path), str):
+        raise ValueError(f"{name}={path!r} must be a path (str or os.PathLike)")
+    if path == "":  # an unset variable, say; Path would take it for the folder one is in
+        raise ValueError(f"{name}='' is empty: give the name of a file, or '.' for this folder")
 
 
 def stored_size(path: Path) -> int | None:
@@ -166,12 +173,20 @@ def streamed_pieces(path: Path, piece_bytes: int) -> Iterator[Piece]:
             spent = at
 
 
-def mark_length(path: Path, beginning: bytes) -> int:
+def mark_length(path: str | os.PathLike[str], beginning: bytes) -> int:
     """Bytes of UTF-8's mark at the beginning of a file; ValueError for that of another encoding."""
     for mark, encoding in OTHER_MARKS.items():
         if beginning.startswith(mark):
             raise ValueError(f"{path}: the file is {encoding} text; convert it to UTF-8 (iconv -f {encoding} -t UTF-8)")
     return len(UTF8_MARK) if beginning.startswith(UTF8_MARK) else 0
+
+
+def not_text(path: str | os.PathLike[str], offset: int, byte: int) -> ValueError:
+    """What to raise for a byte that is part of no UTF-8 text."""
+    what = f"byte 0x{byte:02x} is not UTF-8" if byte else "a NUL byte is not text"
+    return ValueError(
+        f"{path}: {what}, at offset {offset}; is it a text file? If so, errors='replace' (or 'ignore') takes the rest"
+    )
 
 
 class Reader(Protocol):
