@@ -8,6 +8,8 @@ except ImportError as error:
         "elsewhere, as it looks in the working directory first, or install with `pip install --editable .`"
     ) from error
 
+from fastsgns.callbacks import CallbackAny2Vec, EarlyStopping
+from fastsgns.callbacks import CallbackAny2Vec, EarlyStopping
 from fastsgns.config import __version__, show_config, simd_variants
 from fastsgns.keyedvectors import KeyedVectors
 from fastsgns.phrases import ENGLISH_CONNECTOR_WORDS, FrozenPhrases, Phrases
@@ -21,6 +23,8 @@ __all__ = [
     "RULE_DISCARD",
     "RULE_KEEP",
     "BrownCorpus",
+    "CallbackAny2Vec",
+    "EarlyStopping",
     "FrozenPhrases",
     "KeyedVectors",
     "LineSentence",
