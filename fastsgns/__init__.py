@@ -9,7 +9,6 @@ except ImportError as error:
     ) from error
 
 from fastsgns.callbacks import CallbackAny2Vec, EarlyStopping
-from fastsgns.callbacks import CallbackAny2Vec, EarlyStopping
 from fastsgns.config import __version__, show_config, simd_variants
 from fastsgns.keyedvectors import KeyedVectors
 from fastsgns.phrases import ENGLISH_CONNECTOR_WORDS, FrozenPhrases, Phrases
