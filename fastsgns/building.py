@@ -18,6 +18,7 @@ from fastsgns.checks import check_integer, plain
 from fastsgns.corpus import Corpus, encode_files, encode_sentences, recoded
 from fastsgns.keyedvectors import KeyedVectors
 from fastsgns.matrices import Freeze, InitVectors, aligned_matrix, given_vectors, initial_vectors, start_from_given
+from fastsgns.readers import whole_files
 from fastsgns.text import Source
 from fastsgns.vocabulary import ALL_WORDS, TrimRule, Vocabulary, VocabularyRules
 
@@ -369,7 +370,7 @@ class VocabularyBuilder:
                 f"corpus_cache={corpus_cache!r}: nothing tells whether trim_rule has changed; leave one out"
             )
         start = time.perf_counter()
-        unit = "B" if corpus_file is not None else "word"
+        unit = "B" if corpus_file is not None or whole_files(sentences) else "word"
         with tqdm(unit=unit, unit_scale=True, desc="scan", disable=not self.progress) as bar:
 
             def report(done: int, total: int | None) -> None:

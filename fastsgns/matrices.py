@@ -52,12 +52,15 @@ def as_aligned(vectors: NDArray[Any]) -> NDArray[np.float32]:
 
 
 def initial_vectors(rows: int, dim: int, seed: int) -> NDArray[np.float32]:
-    """Input vectors to start from: uniform in [-0.5 / dim, 0.5 / dim), as in word2vec.c; shape (rows, dim)."""
+    """Input vectors to start from: uniform in [-1 / dim, 1 / dim), as in gensim and fastText; shape (rows, dim).
+
+    On a large corpus the range makes no difference; on a small one, trained for one epoch, half of it learns less.
+    """
     vectors = aligned_matrix(rows, dim)
     generator = np.random.default_rng(seed % 2**64)
     for start in range(0, rows, 4096):
         block = vectors[start : start + 4096]
-        block[:] = (generator.random(block.shape, dtype=np.float32) - np.float32(0.5)) / np.float32(dim)
+        block[:] = (2 * generator.random(block.shape, dtype=np.float32) - 1) / np.float32(dim)
     return vectors
 
 

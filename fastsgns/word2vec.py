@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import secrets
 import sys
 from collections.abc import Iterable
 from typing import Any
@@ -20,6 +21,7 @@ from fastsgns.config import SIMD, __version__, available_cores, peak_rss_bytes
 from fastsgns.corpus import Corpus
 from fastsgns.keyedvectors import KeyedVectors
 from fastsgns.matrices import Freeze, InitVectors, as_aligned, frozen_rows
+from fastsgns.readers import BrownCorpus, LineSentence, PathLineSentences, Text8Corpus
 from fastsgns.sampling import negatives_for
 from fastsgns.text import Source
 from fastsgns.trainer import TrainingOptions, TrainingResult, train
@@ -31,7 +33,7 @@ if sys.version_info >= (3, 11):
 else:
     Self = Any
 
-__all__ = ["Word2Vec"]
+__all__ = ["BrownCorpus", "LineSentence", "PathLineSentences", "Text8Corpus", "Word2Vec"]  # gensim has all of them here
 
 logger = logging.getLogger(__name__)
 
@@ -65,9 +67,10 @@ class Word2Vec(VocabularyBuilder):
     max_vocab_size, max_final_vocab : int, optional
         The most words to keep: where more reach `min_count`, it is raised.
     sample : float, default 1e-3
-        Threshold share above which words are subsampled; 0 keeps all.
+        Threshold share above which words are subsampled; 0 and None keep all.
     seed : int, default 1
-        Of everything random. With ``workers=1`` the same seed gives the same bits.
+        Of everything random. With ``workers=1`` the same seed gives the same bits. None draws one, to be found in
+        ``model.seed``.
     workers : int, optional
         Threads; by default all cores this process may use. A saved model remembers another number only.
     sg, hs : int
@@ -165,8 +168,8 @@ class Word2Vec(VocabularyBuilder):
         window: int | tuple[int, int] = 5,
         min_count: int = 5,
         max_vocab_size: int | None = None,
-        sample: float = 1e-3,
-        seed: int = 1,
+        sample: float | None = 1e-3,
+        seed: int | None = 1,
         workers: int | None = None,
         min_alpha: float = 1e-4,
         sg: int = 1,
@@ -210,7 +213,9 @@ class Word2Vec(VocabularyBuilder):
         self.vector_size, self.alpha, self.min_alpha = vector_size, alpha, min_alpha
         self.window = tuple(window) if isinstance(window, (tuple, list)) else window
         self.min_count, self.max_vocab_size, self.max_final_vocab = min_count, max_vocab_size, max_final_vocab
-        self.sample, self.seed, self.negative, self.ns_exponent = sample, seed, negative, ns_exponent
+        self.sample = 0.0 if sample is None or sample is False else sample
+        self.seed = secrets.randbits(32) if seed is None else seed
+        self.negative, self.ns_exponent = negative, ns_exponent
         self.workers = available_cores() if workers is None else workers
         self.epochs, self.sorted_vocab, self.compute_loss = epochs, bool(sorted_vocab), bool(compute_loss)
         self.shrink_windows, self.negative_sharing = bool(shrink_windows), negative_sharing
@@ -287,6 +292,8 @@ class Word2Vec(VocabularyBuilder):
         """
         if self._vocabulary is None:
             raise RuntimeError("there is no vocabulary yet: call build_vocab with the corpus first")
+        if hasattr(self, "_do_train_job"):
+            raise TypeError(f"{type(self).__name__} overrides gensim's _do_train_job, which nothing here calls")
         given = corpus_iterable is not None, corpus_file is not None
         known_iterable, known_file = self._source
         if self._corpus is not None and (
@@ -434,6 +441,11 @@ class Word2Vec(VocabularyBuilder):
         odds = np.exp(logits - logits.max())
         odds /= odds.sum()
         return [(self.wv.index_to_key[row], float(odds[row])) for row in best_first(odds, topn)]
+
+    @property
+    def layer1_size(self) -> int:
+        """The same as `vector_size`, under gensim's name."""
+        return self.vector_size
 
     @property
     def context_wv(self) -> KeyedVectors:

@@ -62,7 +62,7 @@ def test_an_update_keeps_vectors_and_adds_untrained_ones():
     np.testing.assert_array_equal(wv.vectors[: len(words)], vectors)
     np.testing.assert_array_equal(model.syn1neg[: len(words)], outputs)
     assert not model.syn1neg[len(words) :].any()
-    assert 0 < np.abs(wv.vectors[len(words) :]).max() <= 0.5 / 6
+    assert 0 < np.abs(wv.vectors[len(words) :]).max() <= 1 / 6
     assert wv.get_vecattr(words[0], "count") == before[words[0]] + 4 and wv.get_vecattr(words[0], "mine") == 3
     assert wv.get_vecattr(words[1], "count") == before[words[1]]
     assert model.loss_history == history and model.epochs_trained == 5
@@ -243,7 +243,7 @@ def test_vectors_to_start_from(given, tmp_path):
         model.build_vocab(sentences(1))
         np.testing.assert_array_equal(model.wv["w1"], given["w1"])
         np.testing.assert_array_equal(model.wv["w2"], given["w2"])
-        assert np.abs(model.wv["w3"]).max() <= 0.5 / 6 and "elsewhere" not in model.wv
+        assert np.abs(model.wv["w3"]).max() <= 1 / 6 and "elsewhere" not in model.wv
 
 
 @pytest.mark.parametrize(("freeze", "frozen"), [(True, {"w1", "w2"}), (["w2", "w7"], {"w2", "w7"}), (False, set())])

@@ -87,7 +87,6 @@ def test_a_training_that_still_gains_is_not_stopped():
     assert len(model.loss_history) == 3
 
 
-@pytest.mark.xfail(strict=True, reason="Word2Vec does not heed stop_training yet; then take this mark away")
 def test_a_training_stops_early():
     stopping = EarlyStopping(min_delta=100.0)
     listener = recorder(CallbackAny2Vec)

@@ -459,6 +459,26 @@ def test_the_iterables_own_error_reaches_the_caller():
         small(sentences=sentences())
 
 
+def test_what_scripts_for_gensim_say():
+    from fastsgns.word2vec import LineSentence
+
+    assert LineSentence is fastsgns.LineSentence
+    model = small(seed=None, sample=None)
+    assert model.sample == 0 and model.seed != small(seed=None, sample=False).seed
+    np.testing.assert_array_equal(small(seed=model.seed).wv.vectors, model.wv.vectors)
+    assert (model.sg, model.hs, model.layer1_size) == (1, 0, 8)
+    assert str(model) == "Word2Vec<vocab=5, vector_size=8, alpha=0.025>"
+    model.init_sims(replace=True)
+    np.testing.assert_allclose(np.linalg.norm(model.wv.vectors, axis=1), 1, rtol=1e-6)
+
+    class Overriding(Word2Vec):
+        def _do_train_job(self, sentences, alpha, inits):
+            raise NotImplementedError
+
+    with pytest.raises(TypeError, match="_do_train_job"):
+        Overriding(SMALL, min_count=1)
+
+
 def test_train_before_build_vocab():
     with pytest.raises(RuntimeError, match="build_vocab"):
         Word2Vec().train(SMALL)
