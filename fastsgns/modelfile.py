@@ -40,8 +40,8 @@ def save(model: Word2Vec, path: str | os.PathLike[str]) -> None:
     assert model._vocabulary is not None
     tensors = {
         **formats.pack_keys(model.wv.index_to_key),
-        "vectors": np.ascontiguousarray(model.wv.vectors),
-        "output_vectors": np.ascontiguousarray(model.syn1neg),
+        "vectors": model.wv.vectors,
+        "output_vectors": model.syn1neg,
         "counts": model._vocabulary.counts,
     }
     if not model.wv.vectors_lockf.all():
