@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +30,7 @@ LEAST_PAIRS = 1 << 20
 
 Pairs = tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.uint64], NDArray[np.int64], NDArray[np.int64]]
 Report = Callable[[int], None]
+Item = TypeVar("Item")
 
 
 @dataclass(eq=False)
@@ -122,13 +124,14 @@ def count_corpus(
     found: list[Pairs] = []
     while begin < PARTS:
         end = min(begin + width, PARTS)
-        room = len(tokens) * (end - begin) // PARTS // TOKENS_A_PAIR // threads
+        room = int(len(tokens) * (end - begin) / PARTS / TOKENS_A_PAIR / threads**0.8)  # threads meet the same pairs
         counters = [PairCounter(begin, end, room) for _ in range(threads)]
         blocks = iter(range(0, len(tokens), BLOCK))  # shared: each thread takes the next one
         arguments = tokens, offsets, digits if connectors else None, len(connectors) + 1, blocks
         done = in_threads([count_blocks(counter, *arguments) for counter in counters], report, done)
         filled = sum(map(len, counters))
         more = merged_parts(counters, range(begin, end), threads)
+        del counters  # before the next ones are made
         different += sum(len(pairs[3]) for pairs in more)
         found += more
         cut = raise_cut([counted, *(pairs[3] for pairs in found)], most, cut)
@@ -211,40 +214,43 @@ def decode_links(
     return link_ids, links
 
 
-def merge(counts: PhraseCounts, more: PhraseCounts) -> PhraseCounts:
-    """The counts of two corpora, one behind the other."""
-    if not counts.total:
-        return more
-    ids = {word: i for i, word in enumerate(counts.words)}
-    word_ids = np.array([ids.setdefault(word, len(ids)) for word in more.words], np.int64)
-    link_numbers = {link: i for i, link in enumerate(counts.links)}
-    link_ids = np.array([link_numbers.setdefault(link, len(link_numbers)) for link in more.links], np.int64)
-    word_counts, word_first = np.zeros(len(ids), np.int64), np.zeros(len(ids), np.int64)
-    known = len(counts.words)
-    word_counts[:known], word_first[:known] = counts.word_counts, counts.word_first
-    new = word_ids[word_counts[word_ids] == 0]  # or was a connector word
-    word_first[new] = more.word_first[word_counts[word_ids] == 0] + counts.total
-    word_counts[word_ids] += more.word_counts
-    counter = PairCounter()
-    for part, words, links, shift in (
-        (counts, np.arange(len(counts.words)), np.arange(len(counts.links)), 0),
-        (more, word_ids, link_ids, counts.total),
-    ):
+def merge(parts: Sequence[PhraseCounts]) -> PhraseCounts:
+    """The counts of one corpus and more, one behind the other."""
+    if len(parts) == 1:
+        return parts[0]
+    word_ids: dict[str, int] = {}
+    link_ids: dict[tuple[str, ...], int] = {(): 0}
+    new_ids = [
+        (number_all(part.words, word_ids), number_all(part.links, link_ids)) for part in parts
+    ]  # fmt: skip
+    word_counts, word_first = np.zeros(len(word_ids), np.int64), np.zeros(len(word_ids), np.int64)
+    counter = PairCounter(room=max(len(part.starts) for part in parts))
+    total = 0
+    for part, (words, links) in zip(parts, new_ids, strict=True):
+        new = word_counts[words] == 0  # or were connector words
+        word_first[words[new]] = part.word_first[new] + total
+        word_counts[words] += part.word_counts
         for begin in range(0, len(part.starts), BLOCK):  # so that it can be interrupted
             rows = slice(begin, begin + BLOCK)
             counter.add(
-                words[part.starts[rows]].astype(np.int32),
-                words[part.ends[rows]].astype(np.int32),
+                words[part.starts[rows]],
+                words[part.ends[rows]],
                 links[part.link_ids[rows]].astype(np.uint64),
                 part.pair_counts[rows],
-                part.pair_first[rows] + shift,
+                part.pair_first[rows] + total,
             )
+        total += part.total
     found = [counter.part(number) for number in range(PARTS)]
     starts, ends, codes, pair_counts, pair_first = map(np.concatenate, zip(*found, strict=True))
     return PhraseCounts(
-        list(ids), word_counts, word_first, list(link_numbers), starts, ends, codes.astype(np.int32),
-        pair_counts, pair_first, counts.total + more.total,
+        list(word_ids), word_counts, word_first, list(link_ids), starts, ends, codes.astype(np.int32),
+        pair_counts, pair_first, total,
     )  # fmt: skip
+
+
+def number_all(items: Iterable[Item], numbers: dict[Item, int]) -> NDArray[np.int32]:
+    """The number of each item; new ones get the next."""
+    return np.array([numbers.setdefault(item, len(numbers)) for item in items], np.int32)
 
 
 def prune(counts: PhraseCounts, most: int) -> PhraseCounts:

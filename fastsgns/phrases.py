@@ -147,13 +147,30 @@ class Phrases(PhrasesTransformation):
         self.connector_words = connectors
         self.workers = available_cores() if workers is None else workers
         self.errors, self.progress = errors, progress
-        self._set_counts(PhraseCounts.none())
+        self._parts = [PhraseCounts.none()]  # of several texts: merged when they are asked for, or many
+        self._strings_of_parts: PhraseStrings | None = None
+        self._rules: PhraseRules | None = None
         if sentences is not None or corpus_file is not None:
             self.add_vocab(sentences, corpus_file=corpus_file)
 
-    def _set_counts(self, counts: PhraseCounts) -> None:
-        self._counts, self._strings = counts, PhraseStrings(counts, self.delimiter)
-        self._rules: PhraseRules | None = None
+    def _set_parts(self, parts: list[PhraseCounts]) -> None:
+        self._parts, self._strings_of_parts, self._rules = parts, None, None
+
+    @property
+    def _counts(self) -> PhraseCounts:
+        if len(self._parts) > 1:
+            self._parts = [prune(merge(self._parts), self.max_vocab_size)]
+        return self._parts[0]
+
+    @property
+    def _strings(self) -> PhraseStrings:
+        if self._strings_of_parts is None:
+            self._strings_of_parts = PhraseStrings(self._counts, self.delimiter)
+        return self._strings_of_parts
+
+    def __getstate__(self) -> dict[str, Any]:
+        """For pickle and copy: all but what is made again when it is asked for."""
+        return {**self.__dict__, "_strings_of_parts": None, "_rules": None}
 
     @property
     def delimiter(self) -> str:  # type: ignore[override]
@@ -173,7 +190,7 @@ class Phrases(PhrasesTransformation):
     @property
     def corpus_word_count(self) -> int:
         """Tokens of the corpus, connector words too."""
-        return self._counts.total
+        return sum(part.total for part in self._parts)
 
     def __repr__(self) -> str:
         return (
@@ -213,12 +230,13 @@ class Phrases(PhrasesTransformation):
                 vocabulary, corpus, self.connector_words, self.workers, self.max_vocab_size,
                 report=lambda done: report(done, None),
             )  # fmt: skip
-        counts = prune(merge(self._counts, more), self.max_vocab_size)
         logger.info(
-            "counted %d words in %d sentences: %d different words and %d pairs in all",
-            corpus.raw_words, corpus.sentences_read, np.count_nonzero(counts.word_counts), len(counts.starts),
+            "counted %d words in %d sentences: %d different words and %d pairs",
+            corpus.raw_words, corpus.sentences_read, np.count_nonzero(more.word_counts), len(more.starts),
         )  # fmt: skip
-        self._set_counts(counts)
+        self._set_parts([*self._parts, more] if self.corpus_word_count else [more])
+        if sum(len(part.starts) for part in self._parts[1:]) > len(self._parts[0].starts):
+            self._set_parts([self._counts])
 
     def _current(self) -> PhraseRules:
         """The rules by the parameters there are now."""
@@ -269,7 +287,7 @@ class Phrases(PhrasesTransformation):
         """
         parameters, counts = load_counts(path)
         phrases = cls._of_file(path, parameters)
-        phrases._set_counts(counts)
+        phrases._set_parts([counts])
         return phrases
 
     @classmethod

@@ -132,4 +132,4 @@ def estimate(
         share = both / corpus_word_count
         return np.log(share / (first / corpus_word_count * (last / corpus_word_count))) / -np.log(share)
 
-    return {original_scorer: original, npmi_scorer: npmi}.get(scoring)
+    return original if scoring is original_scorer else npmi if scoring is npmi_scorer else None

@@ -9,6 +9,7 @@ import logging
 import lzma
 import math
 import os
+import pickle
 import random
 import signal
 import subprocess
@@ -193,6 +194,17 @@ def test_passes_and_more_text_are_gensims():
     check_equal(ours, theirs, seconds[2])
     ours.scoring, theirs.scoring = npmi_scorer, gensim.models.phrases.npmi_scorer
     check_equal(ours, theirs, seconds[2])
+
+
+def test_text_in_many_steps_is_counted_as_one():
+    sentences = make_sentences(20, 200, [*WORDS, *CONNECTORS, *JOINED])
+    ours = Phrases(min_count=1, threshold=0.2, connector_words=CONNECTORS)
+    for i in range(0, len(sentences), 5):
+        ours.add_vocab(sentences[i : i + 5])
+        assert ours.corpus_word_count == sum(map(len, sentences[: i + 5]))
+        if i % 50 == 0:
+            assert ours.vocab_size == len(ours.vocab)
+    check_equal(ours, Phrases(sentences, 1, 0.2, connector_words=CONNECTORS), sentences)
 
 
 def test_nothing_depends_on_workers_blocks_and_passes(monkeypatch):
@@ -583,6 +595,7 @@ def test_what_is_saved_comes_back(case, tmp_path):
         assert getattr(back, name) == getattr(ours, name)
     check_equal(back, ours, parts[1])
     check_equal(copy.deepcopy(ours), ours, parts[1])
+    check_equal(pickle.loads(pickle.dumps(ours)), ours, parts[1])
     back.add_vocab(parts[1])
     ours.add_vocab(parts[1])
     check_equal(back, ours, parts[0])

@@ -24,7 +24,7 @@ typedef struct {
 } pairs_slot;
 
 typedef struct {
-    pairs_slot *slots; /* part after part, 1 << bits for each, at most two thirds of any of them full */
+    pairs_slot *slots; /* part after part, 1 << bits for each, at most three quarters of any of them full */
     int bits;
     int first_part, last_part; /* those from the one up to the other are counted, the rest passed over */
     int64_t sizes[PAIRS_PARTS];
@@ -45,7 +45,7 @@ static int pairs_init(pairs *p, int first_part, int last_part, int64_t room) {
     p->first_part = first_part;
     p->last_part = last_part;
     p->bits = 4;
-    while ((int64_t)(last_part - first_part) << (p->bits + 1) < 3 * room && p->bits < 40) p->bits++;
+    while (3 * ((int64_t)(last_part - first_part) << p->bits) < 4 * room && p->bits < 40) p->bits++;
     p->slots = (pairs_slot *)pages_reserve_table(pairs_bytes(p));
     return p->slots ? 0 : PAIRS_NO_MEMORY;
 }
@@ -105,7 +105,7 @@ static inline int pairs_add(pairs *p, uint64_t hash, uint64_t words, uint64_t li
         if (slot->first > first) slot->first = first;
         return 0;
     }
-    if (3 * (p->sizes[pairs_part_of(hash)] + 1) > (int64_t)2 << p->bits) {
+    if (4 * (p->sizes[pairs_part_of(hash)] + 1) > (int64_t)3 << p->bits) {
         if (pairs_grow(p) < 0) return PAIRS_NO_MEMORY;
         slot = pairs_find(p, hash, words, link);
     }
