@@ -258,6 +258,15 @@ def test_large_and_negative_integers_with_offsets(monkeypatch):
         assert unpack(*encode_sentences(made, rules=FIRST, workers=4)) == plain_in_order(matrix.tolist())
 
 
+def test_rare_integers_of_the_table_leave_the_others_their_ids():
+    ids = np.random.default_rng(11).integers(-(2**62), 2**62, 3000)
+    matrix = ids[np.minimum(np.random.default_rng(12).zipf(1.2, (800, 10)), 3000) - 1]
+    made = encode_sentences(matrix, rules=VocabularyRules(min_count=3), workers=1)
+    assert unpack(*made) == plain(matrix.tolist(), 3)
+    again = encode_sentences(matrix[::-1], rules=ALL, vocabulary=made[0])
+    assert unpack(*again)[2:] == plain(matrix[::-1].tolist(), words=made[0].words)[2:]
+
+
 def plain_in_order(sentences):
     return plain(sentences, words=list(dict.fromkeys(token for sentence in sentences for token in sentence)))
 

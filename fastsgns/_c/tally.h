@@ -26,6 +26,9 @@ typedef struct {
     tally_entry entry;
 } tally_slot;
 
+/* What tally_renumber leaves of a word without an id: its slot stays full, as others' searches go on past it. */
+#define TALLY_LEFT_OUT UINT32_MAX
+
 enum { TALLY_SMALL = 1 << 22 }; /* integers from 0 to here have a place of their own; untouched places cost nothing */
 
 typedef struct {
@@ -198,7 +201,7 @@ static void tally_renumber(tally *t, const int32_t *ids) {
     for (int64_t id = 0; id < t->size; id++) {
         int64_t key = t->keys[id];
         tally_entry *entry = (uint64_t)key < TALLY_SMALL ? &t->small[key] : &tally_find(t, key)->entry;
-        entry->id = (uint32_t)(ids[id] < 0 ? 0 : ids[id] + 1);
+        entry->id = ids[id] < 0 ? TALLY_LEFT_OUT : (uint32_t)ids[id] + 1;
     }
 }
 
@@ -209,7 +212,7 @@ static inline int64_t tally_translate_of(const tally *t, const char *array, int6
     for (int64_t i = begin; i < end; i++) {
         int64_t key = tally_element(array, i, size, size, is_signed);
         uint32_t id = (uint64_t)key < TALLY_SMALL ? t->small[key].id : tally_find(t, key)->entry.id;
-        if (id && length < room) out[length++] = (int32_t)(id - 1);
+        if (id && id != TALLY_LEFT_OUT && length < room) out[length++] = (int32_t)(id - 1);
     }
     return length;
 }
