@@ -108,6 +108,7 @@ class VocabularyBuilder:
             return
         vocabulary, corpus = self._encode(corpus_iterable, corpus_file, self.rules(trim_rule))
         self._begin(vocabulary)
+        self._raw, self.raw_vocab = None, {}
         self._source, self._corpus = (corpus_iterable, corpus_file), corpus
         self.corpus_count, self.corpus_total_words = vocabulary.sentences, vocabulary.raw_words
         sizes = vocabulary.raw_words, len(vocabulary), vocabulary.sentences
@@ -126,6 +127,7 @@ class VocabularyBuilder:
         Parameters
         ----------
         word_freq : mapping of word to int
+            Words that occur 0 times are none.
         corpus_count : int, optional
             The sentences of the corpus that they are of.
         keep_raw_vocab, trim_rule, update
@@ -146,8 +148,8 @@ class VocabularyBuilder:
         """
         self._check_update(update)
         for word, count in word_freq.items():
-            check_integer(f"word_freq[{word!r}]", count, 0)
-        self._raw, self.raw_vocab = None, {word: int(count) for word, count in word_freq.items()}
+            check_integer(f"word_freq[{word!r}]", count, 0, 2**40)
+        self._raw, self.raw_vocab = None, {word: int(count) for word, count in word_freq.items() if count}
         self._source, self._corpus = (None, None), None
         self.corpus_count, self.corpus_total_words = corpus_count or 0, sum(self.raw_vocab.values())
         self.prepare_vocab(update, keep_raw_vocab, trim_rule)
@@ -208,6 +210,7 @@ class VocabularyBuilder:
             "num_retained_words" and "drop_unique", distinct words; "retain_total", their occurrences;
             "downsample_unique", words that subsampling thins, and "downsample_total", how many words it leaves.
         """
+        self._check_update(update)
         rules = replace(
             self.rules(trim_rule),
             min_count=self.min_count if min_count is None else min_count,
@@ -245,6 +248,8 @@ class VocabularyBuilder:
             index = vocabulary.index
             everything, corpus = self._raw
             self._corpus = recoded(corpus, np.array([index.get(word, -1) for word in everything.words], np.int32))
+        else:  # what was encoded, if anything, is in the ids of another vocabulary
+            self._source, self._corpus = (None, None), None
         self._raw = None
         if not keep_raw_vocab:
             self.raw_vocab = {}
@@ -272,9 +277,11 @@ class VocabularyBuilder:
         vectors, outputs = aligned_matrix(*shape), aligned_matrix(*shape)
         vectors[:old], outputs[:old] = self.wv.vectors, self.syn1neg
         vectors[old:] = initial_vectors(len(vocabulary) - old, self.vector_size, int(plain(self.seed)) + old)
+        new_locks = self._start_from_given(vectors[old:], vocabulary.words[old:])
         locks = self.wv.vectors_lockf
-        if len(locks) == old:
-            locks = np.concatenate([locks, np.ones(len(vocabulary) - old, np.float32)])
+        if len(locks) == old or new_locks is not None:
+            new_locks = np.ones(len(vocabulary) - old, np.float32) if new_locks is None else new_locks
+            locks = np.concatenate([np.broadcast_to(locks, old), new_locks])
         self._set_vectors(vocabulary, vectors, locks)
         self.syn1neg = outputs
 
@@ -286,6 +293,7 @@ class VocabularyBuilder:
         if other_model._vocabulary is None:
             raise RuntimeError("other_model has no vocabulary yet: call its build_vocab first")
         self._begin(other_model._vocabulary)
+        self._raw, self.raw_vocab = None, {}
         self._source, self._corpus = other_model._source, other_model._corpus
         self.corpus_count, self.corpus_total_words = other_model.corpus_count, other_model.corpus_total_words
 
@@ -331,15 +339,22 @@ class VocabularyBuilder:
     def _begin(self, vocabulary: Vocabulary) -> None:
         """Untrained matrices for a vocabulary; nothing has changed if there is no memory for them."""
         vectors = initial_vectors(len(vocabulary), self.vector_size, int(plain(self.seed)))
-        locks = None
-        if self.init_vectors is not None:
-            given = given_vectors(self.init_vectors, self.vector_size)
-            locks = start_from_given(vectors, vocabulary.words, given, self.freeze)
+        locks = self._start_from_given(vectors, vocabulary.words)
+        if self.init_vectors is not None and not isinstance(self.freeze, bool):
+            unknown = [word for word in self.freeze if word not in vocabulary.index]
+            if unknown:
+                raise ValueError(f"freeze names {unknown[0]!r}, which is not in the vocabulary")
         outputs = aligned_matrix(len(vocabulary), self.vector_size)
         self.wv.expandos = {}
         self._set_vectors(vocabulary, vectors, locks)
         self._vocabulary, self.syn1neg = vocabulary, outputs
         self.epochs_trained, self.loss_history = 0, []
+
+    def _start_from_given(self, vectors: NDArray[np.float32], words: list[Any]) -> NDArray[np.float32] | None:
+        """Put the vectors of `init_vectors` into the rows of their words; which rows are locked, if any is."""
+        if self.init_vectors is None:
+            return None
+        return start_from_given(vectors, words, given_vectors(self.init_vectors, self.vector_size), self.freeze)
 
     def _set_vectors(
         self, vocabulary: Vocabulary, vectors: NDArray[np.float32], locks: NDArray[np.float32] | None

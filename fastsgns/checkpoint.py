@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import logging
 import os
@@ -117,6 +118,7 @@ class CheckpointFile:
         outputs: NDArray[np.float32],
         options: TrainingOptions,
     ) -> None:
+        check_path(Path(path))
         self.path, self.identity, self.tensors, self.options = Path(path), identity, dict(tensors), options
         self.vectors, self.outputs = vectors, outputs
         self.seconds, self.words = parse_every(every)
@@ -143,8 +145,13 @@ class CheckpointFile:
             if self.failure is not None:
                 raise self.failure
             return
-        job = self.kept, metadata, state.result.epochs, np.array(self.vectors), np.array(self.outputs)
-        threading.Thread(target=self.write, args=job, name="fastsgns-checkpoint").start()
+        job = self.kept, metadata, state.result.epochs
+        try:
+            copies = np.array(self.vectors), np.array(self.outputs)
+        except MemoryError:  # then all wait for the disk
+            self.write(*job, self.vectors, self.outputs)
+        else:
+            threading.Thread(target=self.write, args=(*job, *copies), name="fastsgns-checkpoint").start()
         self.last_time, self.last_words = time.monotonic(), state.result.words + state.counts[0]
 
     def write(
@@ -191,7 +198,10 @@ class CheckpointFile:
                 if theirs.get(name) != self.identity.get(name)
             ]
             if differences:
-                raise ValueError(f"it is of another training: {'; '.join(differences)}; resume=False begins anew")
+                raise ValueError(
+                    f"it is of another training: {'; '.join(differences)}. A new model with the old parameters goes on "
+                    "from it; resume=False begins anew and replaces it"
+                )
             if any(
                 tensors[name].shape != matrix.shape or tensors[name].dtype != np.float32
                 for name, matrix in (("vectors", self.vectors), ("output_vectors", self.outputs))
@@ -205,6 +215,29 @@ class CheckpointFile:
         self.last_words = state.result.words + state.counts[0]
         logger.info("going on from %s: epoch %d, unit %d", self.path, state.result.epochs + 1, state.unit)
         return state
+
+
+def check_path(path: Path) -> None:
+    """Refuse what could not be written hours later, or is somebody's file.
+
+    Raises
+    ------
+    OSError
+        If there can be no file at the path.
+    ValueError
+        If there is one that is no checkpoint.
+    """
+    if path.is_dir():
+        raise IsADirectoryError(errno.EISDIR, "checkpoint is a folder", str(path))
+    if not path.parent.is_dir():
+        raise FileNotFoundError(errno.ENOENT, "there is no folder for the checkpoint", str(path.parent))
+    if not os.access(path.parent, os.W_OK):
+        raise PermissionError(errno.EACCES, "nothing can be written to the checkpoint's folder", str(path.parent))
+    if path.is_file() and path.stat().st_size:
+        try:
+            formats.load_tensors(path, KIND, mmap="r")
+        except ValueError as error:
+            raise ValueError(f"checkpoint={str(path)!r} is a file of another kind, or damaged: {error}") from None
 
 
 def parse_state(state: dict[str, Any]) -> RunState:

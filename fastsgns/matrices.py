@@ -118,23 +118,23 @@ def start_from_given(
     Raises
     ------
     ValueError
-        If no word is given a vector, or one that is named in `freeze` is none of the words.
+        If a vector that is given is not finite.
     """
-    theirs = [given.key_to_index.get(word, -1) for word in words]
-    found = np.flatnonzero(np.array(theirs, np.int64) >= 0)
-    if not len(found):
-        raise ValueError("init_vectors hold none of the words of the corpus: are they of the same language and case?")
-    vectors[found] = given.vectors[[theirs[row] for row in found]]
-    logger.info("%d of %d words start from given vectors", len(found), len(words))
+    theirs = np.array([given.key_to_index.get(word, -1) for word in words], np.int64)
+    found = np.flatnonzero(theirs >= 0)
+    vectors[found] = given.vectors[theirs[found]]
+    if not np.isfinite(vectors[found]).all():
+        raise ValueError("init_vectors hold numbers that are not finite")
+    if len(found):
+        logger.info("%d of %d words start from given vectors", len(found), len(words))
+    elif len(words):
+        logger.warning("init_vectors hold none of %d words: are they of the same language and case?", len(words))
     locks = np.ones(len(words), np.float32)
     if freeze is True:
         locks[found] = 0
     elif freeze is not False:
-        rows = {word: row for row, word in enumerate(words)}
-        for word in freeze:
-            if word not in rows:
-                raise ValueError(f"freeze names {word!r}, which is not in the vocabulary")
-            locks[rows[word]] = 0
+        named = set(freeze)
+        locks[[row for row, word in enumerate(words) if word in named]] = 0
     return None if locks.all() else locks
 
 

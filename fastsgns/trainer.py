@@ -215,11 +215,13 @@ def train(
         run = Run(options, job, workers, words, corpus_share, first_epoch, state, bar, checkpoints)
         try:
             while run.result.epochs < options.epochs:
-                if on_epoch_begin and run.state.unit == 0:
+                if on_epoch_begin:  # of an epoch that is gone on with, again
                     on_epoch_begin()
                 run.train_epoch()
                 if on_epoch_end and on_epoch_end(run.result):
                     break
+                if checkpoints is not None and checkpoints.due(words * run.result.epochs):
+                    run.keep(last=False)
         except (KeyboardInterrupt, SystemExit):
             if run.idle:
                 run.keep(last=True)
@@ -357,7 +359,7 @@ def terminations_interrupt() -> Iterator[None]:
     try:
         yield
     finally:
-        if ours:
+        if ours and signal.getsignal(signal.SIGTERM) is interrupt:  # nobody has set another one meanwhile
             signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 

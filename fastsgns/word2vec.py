@@ -7,6 +7,7 @@ import os
 import secrets
 import sys
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -121,7 +122,8 @@ class Word2Vec(VocabularyBuilder):
         How often: a time, such as "30s" or "2h", or a number of words.
     resume : bool, default False
         Go on from `checkpoint`, if that file is there: with ``workers=1`` to the same bits as without a stop. It must
-        be of the same text and parameters; `workers` may differ.
+        be of the same text and parameters; `workers` may differ. A file is of one call of `train`, the first one of a
+        model or one made as it was.
 
     Attributes
     ----------
@@ -221,11 +223,15 @@ class Word2Vec(VocabularyBuilder):
         self.shrink_windows, self.negative_sharing = bool(shrink_windows), negative_sharing
         self.callbacks, self.progress, self.errors, self.corpus_cache = tuple(callbacks), progress, errors, corpus_cache
         self.trim_rule, self.init_vectors = trim_rule, init_vectors
+        if isinstance(freeze, (str, bytes)):
+            raise ValueError(f"freeze={freeze!r} is one string: give True, or a list of words")
         parse_every(checkpoint_every)
+        if checkpoint is not None and corpus_cache is not None and Path(checkpoint) == Path(corpus_cache):
+            raise ValueError(f"checkpoint and corpus_cache are both {str(checkpoint)!r}: give each its own file")
         if resume and checkpoint is None:
             raise ValueError("resume=True needs a checkpoint: give the path of the file")
         self.checkpoint, self.checkpoint_every, self.resume = checkpoint, checkpoint_every, resume
-        self.freeze = freeze if isinstance(freeze, bool) else list(freeze)
+        self.freeze = bool(freeze) if isinstance(freeze, (bool, np.bool_)) else list(freeze)
         self.sg, self.hs, self.cbow_mean, self.null_word = 1, 0, cbow_mean, null_word
         self.hashfxn, self.batch_words, self.comment = hashfxn, batch_words, comment
         super().__init__()
@@ -511,7 +517,7 @@ class Word2Vec(VocabularyBuilder):
 
     def __getstate__(self) -> dict[str, Any]:
         """For pickle and copy: all but the corpus, which may be large, and its source, which may be a generator."""
-        return {**self.__dict__, "_source": (None, None), "_corpus": None}
+        return {**self.__dict__, "_source": (None, None), "_corpus": None, "_raw": None}
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}<vocab={len(self.wv)}, vector_size={self.vector_size}, alpha={self.alpha}>"

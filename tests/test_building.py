@@ -1,6 +1,7 @@
 """Vocabularies step by step, from counts, by rules, updated and given vectors; beside gensim where it has the call."""
 
 import gzip
+import pickle
 
 import numpy as np
 import pytest
@@ -121,6 +122,9 @@ def test_counts_make_gensims_vocabulary(gensim):
     ours.train([["w1", "w2"]] * 30)
     with pytest.raises(ValueError, match=r"word_freq\['a'\]=-1"):
         ours.build_vocab_from_freq({"a": -1, "b": 2})
+    for count in (1.5, 2**63):
+        with pytest.raises(ValueError, match=r"word_freq\['b'\]"):
+            ours.build_vocab_from_freq({"a": 1, "b": count})
 
 
 @pytest.mark.parametrize("options", [{}, {"min_count": 5}, {"sample": 0.01}, {"max_final_vocab": 9}])
@@ -155,6 +159,40 @@ def test_steps_lead_to_the_same_model():
     for model in (stepwise, kept):
         model.train(corpus)
         np.testing.assert_array_equal(model.wv.vectors, at_once.wv.vectors)
+
+
+def test_a_vocabulary_prepared_again_does_not_train_on_old_ids():
+    corpus = [["a"]] * 3 + [["b", "c", "d"]] * 10 + [["a", "d"]] * 9
+    again, at_once = (untrained(min_count=1, sample=0, sorted_vocab=first) for first in (False, True))
+    again.build_vocab(corpus, keep_raw_vocab=True)
+    again.sorted_vocab = True
+    again.prepare_vocab()
+    again.prepare_weights()
+    at_once.build_vocab(corpus)
+    for model in (again, at_once):
+        model.train(corpus)
+    assert again.wv.index_to_key == at_once.wv.index_to_key
+    np.testing.assert_array_equal(again.wv.vectors, at_once.wv.vectors)
+
+
+def test_what_was_scanned_before_another_vocabulary_is_forgotten():
+    first, second = sentences(1), [["x", "y", "z"]] * 9
+    model = untrained()
+    model.scan_vocab(first)
+    assert len(pickle.dumps(model)) < 2 * len(pickle.dumps(untrained())) + 20 * len(model.raw_vocab)
+    model.build_vocab(second)
+    assert model.raw_vocab == {}
+    with pytest.raises(RuntimeError, match="build_vocab without it first"):
+        untrained().prepare_vocab(update=True)
+
+
+def test_new_words_of_an_update_start_from_given_vectors(given):
+    model = untrained(init_vectors=given, freeze=True)
+    model.build_vocab([["a", "b"]] * 9)
+    model.build_vocab([["w2", "a", "c"]] * 9, update=True)
+    model.train([["w2", "a", "c"]] * 30)
+    np.testing.assert_array_equal(model.wv["w2"], given["w2"])
+    assert model.wv.vectors_lockf.tolist() == [1, 1, 0, 1]
 
 
 def test_trim_rules_decide_as_in_gensim(gensim):
@@ -283,14 +321,18 @@ def test_locks_set_by_hand():
         model.train(corpus)
 
 
-def test_vectors_that_do_not_fit(given, tmp_path):
+def test_vectors_that_do_not_fit(given, tmp_path, caplog):
     def build(**options):
         untrained(**options).build_vocab(sentences(1))
 
     with pytest.raises(ValueError, match="6 dimensions, vector_size=7"):
         build(init_vectors=given, vector_size=7)
-    with pytest.raises(ValueError, match="none of the words"):
-        build(init_vectors=KeyedVectors.from_arrays(["x"], np.ones((1, 6), np.float32)))
+    with pytest.raises(ValueError, match="not finite"):
+        build(init_vectors=KeyedVectors.from_arrays(["w1"], np.full((1, 6), np.nan, np.float32)))
+    with pytest.raises(ValueError, match="freeze='w1'"):
+        build(init_vectors=given, freeze="w1")
+    build(init_vectors=KeyedVectors.from_arrays(["x"], np.ones((1, 6), np.float32)))
+    assert "none of" in caplog.text
     with pytest.raises(ValueError, match="freeze names 'nobody'"):
         build(init_vectors=given, freeze=["nobody"])
     with pytest.raises(FileNotFoundError):

@@ -190,6 +190,44 @@ def test_intervals_that_are_none(every):
         model(checkpoint_every=every)
 
 
+def test_places_where_no_checkpoint_can_be(tmp_path):
+    text = tmp_path / "corpus.txt"
+    text.write_text("a b c d\n" * 50, encoding="ascii")
+    with pytest.raises(ValueError, match=r"corpus\.txt' is a file of another kind"):
+        Word2Vec(corpus_file=text, checkpoint=text, workers=1)
+    assert text.read_text(encoding="ascii") == "a b c d\n" * 50
+    with pytest.raises(IsADirectoryError, match="checkpoint is a folder"):
+        run(checkpoint=tmp_path)
+    with pytest.raises(FileNotFoundError, match="no folder for the checkpoint"):
+        run(checkpoint=tmp_path / "nowhere" / "run.ckpt")
+    with pytest.raises(ValueError, match="give each its own file"):
+        model(tmp_path, corpus_cache=tmp_path / "run.ckpt")
+
+
+def test_short_epochs_leave_checkpoints_too(tmp_path):
+    seen = []
+
+    class Looking:
+        def on_epoch_begin(self, model):
+            seen.append((tmp_path / "run.ckpt").exists())
+
+    run(tmp_path, text=TEXT[:3], epochs=300, checkpoint_every=1, callbacks=[Looking()])
+    assert any(seen)
+
+
+def test_where_there_is_no_memory_for_copies_all_wait(tmp_path, quick, monkeypatch):
+    class Numpy:
+        def __getattr__(self, name):
+            return getattr(np, name)
+
+        def array(self, *_):
+            raise MemoryError
+
+    monkeypatch.setattr(checkpoint, "np", Numpy())
+    same(run(tmp_path, checkpoint_every=1), run())
+    same(run(tmp_path, resume=True), run())
+
+
 def test_resume_needs_a_file():
     with pytest.raises(ValueError, match="resume=True needs a checkpoint"):
         model(resume=True)
