@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from fastsgns._ids import IdTally
 from fastsgns._phrases import PARTS, PairCounter, first_places
 from fastsgns.corpus import Corpus
 from fastsgns.idarrays import in_threads
 from fastsgns.vocabulary import Vocabulary
 
-__all__ = ["PhraseCounts", "count_corpus", "merge", "prune"]
+__all__ = ["PAIR_FIELDS", "PhraseCounts", "count_corpus", "merge", "prune"]
 
 logger = logging.getLogger(__name__)
 
@@ -27,6 +28,8 @@ LEAST_TOKENS = 1 << 16
 TOKENS_A_PAIR = 4
 # Pairs that all threads' tables may hold at least, however few are to be kept.
 LEAST_PAIRS = 1 << 20
+
+PAIR_FIELDS = ("starts", "ends", "link_ids", "pair_counts", "pair_first")  # of PhraseCounts
 
 Pairs = tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.uint64], NDArray[np.int64], NDArray[np.int64]]
 Report = Callable[[int], None]
@@ -75,11 +78,7 @@ class PhraseCounts:
     def kept(self, words: NDArray[np.bool_], pairs: NDArray[np.bool_]) -> PhraseCounts:
         """With those words counted alone, and those pairs."""
         arrays = {name: getattr(self, name)[pairs] for name in PAIR_FIELDS}
-        others = {field.name: getattr(self, field.name) for field in fields(self)}
-        return PhraseCounts(**{**others, **arrays, "word_counts": np.where(words, self.word_counts, 0)})
-
-
-PAIR_FIELDS = ("starts", "ends", "link_ids", "pair_counts", "pair_first")
+        return replace(self, word_counts=np.where(words, self.word_counts, 0), **arrays)
 
 
 def count_corpus(
@@ -203,10 +202,15 @@ def decode_links(
     """A number for what is between the words of each pair, and the words that it stands for: read where it is first."""
     link_ids = np.zeros(len(codes), np.int32)
     linked = np.flatnonzero(codes)
-    _, places, link_ids[linked] = np.unique(codes[linked], return_index=True, return_inverse=True)
-    link_ids[linked] += 1
     links: list[tuple[str, ...]] = [()]
-    for position in pair_first[linked][places].tolist():
+    if not len(linked):
+        return link_ids, links
+    keys, ids, tally = codes[linked].view(np.int64), np.empty(len(linked), np.int32), IdTally()
+    tally.count(keys)
+    tally.renumber(np.arange(len(tally), dtype=np.int32))
+    tally.translate(keys, np.array([0, len(keys)]), ids, 0, np.empty(1, np.int64))
+    link_ids[linked] = ids + 1
+    for position in pair_first[linked][first_places(ids, len(tally))].tolist():
         begin = position - 1
         while digits[corpus.tokens[begin]]:
             begin -= 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 from fastsgns import formats
 from fastsgns.checks import check_integer, plain
 from fastsgns.formats import PathLike
-from fastsgns.phrasecounts import PhraseCounts
+from fastsgns.phrasecounts import PAIR_FIELDS, PhraseCounts
 from fastsgns.phrasescores import SCORERS, Scoring
 
 __all__ = ["load_counts", "load_phrasegrams", "save_counts", "save_phrasegrams"]
@@ -41,6 +42,7 @@ def save_counts(path: PathLike, phrases: Any, counts: PhraseCounts) -> None:
             f"{os.fspath(path)}: scoring={phrases.scoring!r} is a function of your own, which no file holds: freeze() "
             "keeps the phrases it finds, and can be saved"
         )
+    counts = in_order(counts)
     ids = {word: i for i, word in enumerate(counts.words)}
     tensors = {
         **formats.pack_keys(counts.words),
@@ -51,6 +53,18 @@ def save_counts(path: PathLike, phrases: Any, counts: PhraseCounts) -> None:
     parameters = as_json(phrases, COUNT_PARAMETERS)
     metadata = {"kind": "Phrases", "parameters": parameters, "corpus_word_count": counts.total}
     formats.save_tensors(path, tensors, metadata)
+
+
+def in_order(counts: PhraseCounts) -> PhraseCounts:
+    """The same with pairs and links in the order of first appearance, whatever threads have made of it."""
+    order = np.argsort(counts.pair_first)
+    used, first = np.unique(counts.link_ids[order], return_index=True)
+    links = [0, *(link for link in used[np.argsort(first)].tolist() if link)]
+    numbers = np.zeros(len(counts.links), np.int32)
+    numbers[links] = np.arange(len(links))
+    arrays = {name: getattr(counts, name)[order] for name in PAIR_FIELDS}
+    arrays["link_ids"] = numbers[arrays["link_ids"]]
+    return replace(counts, links=[counts.links[link] for link in links], **arrays)
 
 
 def load_counts(path: PathLike) -> tuple[dict[str, Any], PhraseCounts]:

@@ -96,7 +96,7 @@ class PhraseStrings:
         pairs = np.concatenate([pairs, plain])
         alike = repeated(np.concatenate([word_hashes, self.pair_hashes[pairs]]))
         words, pairs = words[alike[: len(words)]], pairs[alike[len(words) :]]
-        places = defaultdict(list)  # by string; and strings it is that count, as equal hashes tell little
+        places = defaultdict(list)  # by string, as different ones may have equal hashes
         for i in words.tolist():
             places[self.counts.words[i]].append((self.word_totals, self.word_order, i))
         for string, i in zip(self.joined(pairs), pairs.tolist(), strict=True):
