@@ -11,13 +11,13 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from tqdm.auto import tqdm
 
 from fastsgns import sampling
 from fastsgns.checks import check_integer, plain
 from fastsgns.corpus import Corpus, encode_files, encode_sentences, recoded
 from fastsgns.keyedvectors import KeyedVectors
 from fastsgns.matrices import Freeze, InitVectors, aligned_matrix, given_vectors, initial_vectors, start_from_given
+from fastsgns.progress import progress_bar
 from fastsgns.readers import whole_files
 from fastsgns.text import Source
 from fastsgns.vocabulary import ALL_WORDS, TrimRule, Vocabulary, VocabularyRules
@@ -58,9 +58,8 @@ class VocabularyBuilder:
         self._vocabulary: Vocabulary | None = None
         self._source: tuple[Any, Any] = (None, None)  # the iterable or the path that _corpus was encoded from
         self._corpus: Corpus | None = None
-        self._raw: tuple[Vocabulary, Corpus] | None = (
-            None  # what scan_vocab read: all words, and the corpus in their ids
-        )
+        # What scan_vocab read: all words, and the corpus in their ids.
+        self._raw: tuple[Vocabulary, Corpus] | None = None
         self._scan_seconds = 0.0
 
     def rules(self, trim_rule: TrimRule | None = None) -> VocabularyRules:
@@ -386,12 +385,7 @@ class VocabularyBuilder:
             )
         start = time.perf_counter()
         unit = "B" if corpus_file is not None or whole_files(sentences) else "word"
-        with tqdm(unit=unit, unit_scale=True, desc="scan", disable=not self.progress) as bar:
-
-            def report(done: int, total: int | None) -> None:
-                bar.total = total
-                bar.update(done - bar.n)
-
+        with progress_bar("scan", unit, self.progress) as report:
             common: dict[str, Any] = dict(
                 rules=rules, workers=self.workers, corpus_cache=corpus_cache, vocabulary=vocabulary, progress=report
             )

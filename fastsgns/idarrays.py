@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from itertools import accumulate, pairwise
 from typing import Any
 
@@ -11,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastsgns._ids import IdTally
+from fastsgns.threads import in_threads
 from fastsgns.vocabulary import Vocabulary, VocabularyRules
 
 __all__ = ["as_id_arrays", "encode_id_arrays"]
@@ -19,7 +19,6 @@ __all__ = ["as_id_arrays", "encode_id_arrays"]
 BLOCK_TOKENS = 1 << 22
 # Fewer a thread are not worth its start.
 LEAST_TOKENS = 1 << 16
-POLL_SECONDS = 0.05
 
 IdArrays = tuple[NDArray[Any], NDArray[np.int64]]
 
@@ -137,33 +136,6 @@ def blocks(offsets: NDArray[np.int64], first: int, last: int) -> Iterator[tuple[
         end = min(max(end, first + 1), last)
         yield first, end
         first = end
-
-
-def in_threads(jobs: list[Iterator[int]], report: Callable[[int], None], done: int) -> int:
-    """Run every job in a thread; each gives now and then how many tokens it has done. Returns all of them, and `done`.
-
-    After an interrupt or a failure they stop at the end of their blocks.
-    """
-    progress = [0] * len(jobs)
-    stop = False
-
-    def run(number: int) -> None:
-        for tokens in jobs[number]:
-            progress[number] += tokens
-            if stop:
-                return
-
-    with ThreadPoolExecutor(len(jobs), thread_name_prefix="fastsgns-ids") as pool:
-        try:
-            waiting = {pool.submit(run, number) for number in range(len(jobs))}
-            while waiting:
-                finished, waiting = wait(waiting, POLL_SECONDS, FIRST_EXCEPTION)
-                report(done + sum(progress))
-                for future in finished:
-                    future.result()
-        finally:
-            stop = True
-    return done + sum(progress)
 
 
 def without_repetitions(ends: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
@@ -12,7 +12,7 @@ from fastsgns import formats
 from fastsgns.checks import plain
 from fastsgns.config import available_cores
 from fastsgns.keyedvectors import KeyedVectors
-from fastsgns.matrices import aligned_matrix
+from fastsgns.matrices import as_aligned
 from fastsgns.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ def load(cls: type[Model], path: str | os.PathLike[str], mmap: str | None) -> Mo
         for name in HISTORY:
             setattr(model, name, history[name])
         if mmap is None:
-            vectors, outputs = (aligned_copy(matrix) for matrix in (vectors, outputs))
+            vectors, outputs = (as_aligned(matrix) for matrix in (vectors, outputs))
         model.wv = KeyedVectors.from_arrays(words, vectors, counts)
         model.wv.vectors_lockf = None if locks is None else np.array(locks)
     except (KeyError, TypeError, ValueError) as error:
@@ -80,9 +80,3 @@ def load(cls: type[Model], path: str | os.PathLike[str], mmap: str | None) -> Mo
     model.syn1neg = outputs
     model._vocabulary = Vocabulary(words, counts, model.corpus_total_words, model.corpus_count)
     return model
-
-
-def aligned_copy(matrix: Any) -> Any:
-    copy = aligned_matrix(*matrix.shape)
-    copy[:] = matrix
-    return copy

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from fastsgns._ids import IdTally
 from fastsgns._phrases import PARTS, PairCounter, first_places
 from fastsgns.corpus import Corpus
-from fastsgns.idarrays import in_threads
+from fastsgns.threads import in_threads
 from fastsgns.vocabulary import Vocabulary
 
 __all__ = ["PAIR_FIELDS", "PhraseCounts", "count_corpus", "merge", "prune"]

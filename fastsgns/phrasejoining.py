@@ -2,38 +2,24 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 from collections.abc import Callable, Iterable, Iterator
 from itertools import chain
 from typing import Any
 
-from tqdm.auto import tqdm
-
 from fastsgns._phrases import join_tokens
 from fastsgns.config import available_cores
 from fastsgns.phrasetext import JoinedText, join_files, text_joiner
+from fastsgns.progress import progress_bar
 from fastsgns.text import Source
 
-__all__ = ["Find", "JoinedCorpus", "PhrasesTransformation", "Table", "progress_bar"]
+__all__ = ["Find", "JoinedCorpus", "PhrasesTransformation", "Table"]
 
 Found = tuple[str, float] | None
 # Takes first word, connector words between, and last word: the phrase and its score, or None.
 Find = Callable[[str, list[str], str], Found]
 # The same of all phrases: by first word, then by last word, or by a tuple of those between and the last one.
 Table = dict[str, dict[Any, tuple[str, float]]]
-
-
-@contextlib.contextmanager
-def progress_bar(description: str, unit: str, shown: bool) -> Iterator[Callable[[int, int | None], None]]:
-    """A bar, if shown, and what moves it: called with what is done and what there is in all."""
-    with tqdm(unit=unit, unit_scale=True, desc=description, disable=not shown) as bar:
-
-        def report(done: int, total: int | None) -> None:
-            bar.total = total
-            bar.update(done - bar.n)
-
-        yield report
 
 
 class JoinedCorpus:

@@ -17,10 +17,11 @@ from fastsgns.config import available_cores
 from fastsgns.corpus import encode_files, encode_sentences
 from fastsgns.phrasecounts import PhraseCounts, count_corpus, merge, prune
 from fastsgns.phrasefiles import load_counts, load_phrasegrams, save_counts, save_phrasegrams
-from fastsgns.phrasejoining import Find, Found, PhrasesTransformation, Table, progress_bar
+from fastsgns.phrasejoining import Find, Found, PhrasesTransformation, Table
 from fastsgns.phraserules import PhraseRules
 from fastsgns.phrasescores import SCORERS, Scoring, as_scoring, npmi_scorer, original_scorer
 from fastsgns.phrasestrings import PhraseStrings, splits
+from fastsgns.progress import progress_bar
 from fastsgns.text import Source
 from fastsgns.vocabulary import ALL_WORDS
 

@@ -17,7 +17,7 @@ from fastsgns._encode import ERRORS, BadText
 from fastsgns._phrases import PADDING, TextJoiner
 from fastsgns.checks import check_choice, check_integer
 from fastsgns.formats import PathLike, atomic_path
-from fastsgns.text import Source, find_files, pieces, stored_size
+from fastsgns.text import Source, find_files, not_text, pieces, stored_size
 
 __all__ = ["JoinedText", "check_delimiter", "check_target", "join_files", "text_joiner"]
 
@@ -188,11 +188,6 @@ def join_lines(joiner: TextJoiner, lines: Lines, errors: str) -> tuple[bytes, in
     except BadText as error:
         offset = error.args[0]
         if errors == "strict":
-            byte = lines.text[offset]
-            what = f"byte 0x{byte:02x} is not UTF-8" if byte else "a NUL byte is not text"
-            raise ValueError(
-                f"{lines.path}: {what}, at offset {lines.start + offset}; is it a text file? If so, "
-                "errors='replace' (or 'ignore') takes the rest"
-            ) from None
+            raise not_text(lines.path, lines.start + offset, lines.text[offset]) from None
     text = lines.text.decode("utf-8", errors).replace("\0", "\ufffd" if errors == "replace" else "")
     return joiner.join(text.encode())
