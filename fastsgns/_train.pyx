@@ -12,8 +12,8 @@ cdef enum: CACHE_LINES = 128
 
 cdef extern from "sgns.h" nogil:
     enum: SGNS_VARIANT_COUNT
-    enum: BLOCKS_AHEAD
     enum: MARKS
+    enum: C_TEAM_LANES "TEAM_LANES"
     ctypedef struct sgns_noise:
         pass
     ctypedef struct sgns_job:
@@ -34,6 +34,7 @@ cdef extern from "sgns.h" nogil:
         int32_t single_pairs
         int64_t loss_interval
         uint64_t seed, epoch
+        int32_t round_blocks
         double learning_rate, learning_rate_per_word
         int64_t next_unit
         int32_t stop
@@ -46,7 +47,8 @@ cdef extern from "sgns.h" nogil:
         float *pair_sums
         float *noise
     ctypedef struct sgns_state:
-        sgns_block blocks[BLOCKS_AHEAD]
+        sgns_block *blocks
+        float *updates
         float *logits
         float *old_inputs
         float *blank_row
@@ -60,20 +62,36 @@ cdef extern from "sgns.h" nogil:
         float *shields
         int64_t words_done, words_kept, pairs, loss_pairs, dot_products
         double loss
+    ctypedef struct sgns_lane:
+        sgns_state *state
+    ctypedef struct sgns_barrier:
+        int32_t threads
+    int barrier_init(sgns_barrier *, int32_t)
+    void barrier_destroy(sgns_barrier *)
+    ctypedef struct sgns_team:
+        sgns_job *job
+        sgns_lane lanes[C_TEAM_LANES]
+        int32_t most_lanes
+        sgns_barrier barrier
     ctypedef struct sgns_variant:
         const char *name
         int (*supported)()
         void (*train)(sgns_job *, sgns_state *) noexcept nogil
+        void (*train_in_team)(sgns_team *, int32_t) noexcept nogil
     const sgns_variant SGNS_VARIANTS[]
     int64_t block_inputs(const sgns_job *)
     int64_t block_stride(const sgns_job *)
     int64_t piece_size(const sgns_job *)
+    int64_t blocks_of_state(const sgns_job *)
     void sigmoid_init()
     float c_sigmoid "sigmoid" (float)
     double logistic_loss(float)
 
+    enum: C_TEAM_LANES "TEAM_LANES"
+
 sigmoid_init()
 
+TEAM_LANES = C_TEAM_LANES  # the most lanes that a team can have
 NOISE_DTYPE = np.dtype([("threshold", np.uint32), ("alias", np.uint32)])
 
 
@@ -108,7 +126,7 @@ cdef class Job:
 
     def __cinit__(self, *, tokens, offsets, input_vectors, output_vectors, keep, noise, int32_t dim, int32_t left,
                   int32_t right, int32_t negative, bint shrink_windows, int32_t centers, int32_t noise_words, bint single_pairs,
-                  int64_t unit_words, int64_t loss_interval, uint64_t seed, frozen=None):
+                  int64_t unit_words, int64_t loss_interval, uint64_t seed, frozen=None, int32_t round_blocks=0):
         cdef const int32_t[::1] tokens_view = checked(tokens, "tokens", np.int32, 1)
         cdef const int64_t[::1] offsets_view = checked(offsets, "offsets", np.int64, 1)
         cdef float[:, ::1] inputs_view = checked(input_vectors, "input_vectors", np.float32, 2)
@@ -136,6 +154,8 @@ cdef class Job:
             raise ValueError("left and right must be 0 or more, and one of them positive")
         if max(left, right, negative, centers, noise_words) >= 2**20 or unit_words >= 2**30 or (single_pairs and centers > 1):
             raise ValueError("left, right, negative, centers, noise_words or unit_words is too large")
+        if not 0 <= round_blocks < 2**20:
+            raise ValueError("round_blocks must be 0, or the blocks of a round")
         if (<int64_t>left + right + centers) * (centers + noise_words + 15) >= 2**31:
             raise ValueError(f"left + right = {left + right} times noise_words={noise_words} is too large for one block")
         cdef const uint8_t[::1] frozen_view
@@ -166,6 +186,7 @@ cdef class Job:
         self.job.single_pairs = single_pairs
         self.job.loss_interval = loss_interval
         self.job.seed = seed
+        self.job.round_blocks = round_blocks
 
     def begin_epoch(self, uint64_t epoch, double learning_rate, double learning_rate_per_word, int64_t first_unit=0):
         """Puts the shared counter back to the first work unit, or to another one to go on from."""
@@ -213,11 +234,13 @@ cdef class Worker:
         # The state lies there too: inside this object it shared lines with what other threads read and write.
         cdef sgns_job *job = &self.job.job
         cdef sgns_state state
-        cdef size_t inputs = block_inputs(job), outputs = block_stride(job)
+        cdef sgns_block arrays
+        cdef size_t inputs = block_inputs(job), outputs = block_stride(job), blocks = blocks_of_state(job)
         cdef size_t used = 0
         cdef char *base = NULL
-        cdef int turn, b
+        cdef size_t turn, b
         memset(&state, 0, sizeof(sgns_state))
+        memset(&arrays, 0, sizeof(sgns_block))
         for turn in range(2):
             used = CACHE_LINES
             self.state = <sgns_state *>cut(base, &used, sizeof(sgns_state))
@@ -233,12 +256,16 @@ cdef class Worker:
             state.reach = <sgns_reach *>cut(base, &used, job.unit_words * sizeof(sgns_reach))
             if job.frozen != NULL:
                 state.shields = <float *>cut(base, &used, inputs * job.stride * sizeof(float))
-            for b in range(BLOCKS_AHEAD):
-                state.blocks[b].inputs = <float **>cut(base, &used, inputs * sizeof(float *))
-                state.blocks[b].outputs = <float **>cut(base, &used, outputs * sizeof(float *))
-                state.blocks[b].pairs = <float *>cut(base, &used, inputs * outputs * sizeof(float))
-                state.blocks[b].pair_sums = <float *>cut(base, &used, inputs * sizeof(float))
-                state.blocks[b].noise = <float *>cut(base, &used, outputs * sizeof(float))
+            state.updates = <float *>cut(base, &used, job.round_blocks * (inputs + outputs) * job.stride * sizeof(float))
+            state.blocks = <sgns_block *>cut(base, &used, blocks * sizeof(sgns_block))
+            for b in range(blocks):
+                arrays.inputs = <float **>cut(base, &used, inputs * sizeof(float *))
+                arrays.outputs = <float **>cut(base, &used, outputs * sizeof(float *))
+                arrays.pairs = <float *>cut(base, &used, inputs * outputs * sizeof(float))
+                arrays.pair_sums = <float *>cut(base, &used, inputs * sizeof(float))
+                arrays.noise = <float *>cut(base, &used, outputs * sizeof(float))
+                if turn == 1:
+                    state.blocks[b] = arrays
             if turn == 0:
                 self.memory = PyMem_Calloc(used + 2 * CACHE_LINES, 1)
                 if self.memory == NULL:
@@ -270,6 +297,47 @@ cdef class Worker:
     def counts(self, counts):
         cdef sgns_state *s = self.state
         s.words_done, s.words_kept, s.pairs, s.loss_pairs, s.loss, s.dot_products = counts
+
+
+cdef class Team:
+    """Workers that train together in rounds, to the same bits by any number of threads; see rounds.h."""
+    cdef readonly list workers  # one a lane: each has the counters of its own
+    cdef sgns_team *team
+    cdef const sgns_variant *variant
+    cdef Job job
+
+    def __cinit__(self, Job job, str simd, int32_t lanes, int32_t threads):
+        if job.job.round_blocks < 1 or not 1 <= lanes <= C_TEAM_LANES or threads < 1:
+            raise ValueError(f"a team needs a job with round_blocks, 1 to {TEAM_LANES} lanes, and a thread at least")
+        self.team = <sgns_team *>PyMem_Calloc(1, sizeof(sgns_team))
+        if self.team == NULL:
+            raise MemoryError("no memory for a team")
+        if barrier_init(&self.team.barrier, threads):
+            PyMem_Free(self.team)
+            self.team = NULL
+            raise MemoryError("no memory for a team")
+        cdef int64_t units = (job.job.n_tokens + job.job.unit_words - 1) // job.job.unit_words
+        cdef Worker worker
+        self.team.most_lanes = min(lanes, units)
+        self.job, self.workers = job, []
+        for _ in range(self.team.most_lanes):
+            worker = Worker(job, simd)
+            self.team.lanes[len(self.workers)].state = worker.state
+            self.workers.append(worker)
+        self.variant = worker.variant
+        self.team.job = &job.job
+
+    def __dealloc__(self):
+        if self.team != NULL:
+            barrier_destroy(&self.team.barrier)
+        PyMem_Free(self.team)
+
+    def run(self, int32_t thread):
+        """Trains until no unit is left or the job is stopped; to be run by all threads, from 0 on, at the same time."""
+        if not 0 <= thread < self.team.barrier.threads:
+            raise ValueError(f"thread={thread} is not one of {self.team.barrier.threads}")
+        with nogil:
+            self.variant.train_in_team(self.team, thread)
 
 
 cdef inline void *cut(char *base, size_t *used, size_t size) noexcept:

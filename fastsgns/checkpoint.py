@@ -152,7 +152,7 @@ class CheckpointFile:
             self.write(*job, self.vectors, self.outputs)
         else:
             threading.Thread(target=self.write, args=(*job, *copies), name="fastsgns-checkpoint").start()
-        self.last_time, self.last_words = time.monotonic(), state.result.words + state.counts[0]
+        self.last_time, self.last_words = time.monotonic(), state.words
 
     def write(
         self,
@@ -212,7 +212,7 @@ class CheckpointFile:
         self.vectors[:], self.outputs[:] = tensors["vectors"], tensors["output_vectors"]
         if metadata.get("simd") != SIMD:
             logger.warning("checkpoint %s is of %s, this is %s: bits may differ", self.path, metadata.get("simd"), SIMD)
-        self.last_words = state.result.words + state.counts[0]
+        self.last_words = state.words
         logger.info("going on from %s: epoch %d, unit %d", self.path, state.result.epochs + 1, state.unit)
         return state
 
@@ -249,12 +249,12 @@ def parse_state(state: dict[str, Any]) -> RunState:
         If it is none.
     """
     result = TrainingResult(**state["result"])
-    counts = state["counts"]
-    if len(counts) != len(NO_COUNTS) or len(result.loss_history) != result.epochs:
+    counts = [tuple(of_worker) for of_worker in state["counts"]]
+    if any(len(numbers) != len(NO_COUNTS) for numbers in counts) or len(result.loss_history) != result.epochs:
         raise ValueError("its state makes no sense")
     whole = [result.epochs, result.words, result.words_kept, result.pairs, result.dot_products, state["unit"]]
-    whole += [number for place, number in enumerate(counts) if place != 4]
-    real = [result.seconds, result.alpha, counts[4], *result.loss_history]
+    whole += [number for numbers in counts for place, number in enumerate(numbers) if place != 4]
+    real = [result.seconds, result.alpha, *(numbers[4] for numbers in counts), *result.loss_history]
     if not all(type(number) is int and 0 <= number < 2**62 for number in whole):
         raise ValueError("its state holds no whole numbers")
     if not all(type(number) in (int, float) and np.isfinite(number) for number in real):

@@ -56,6 +56,7 @@ TRAINING_OPTIONS: tuple[tuple[str, Callable[[str], Any], str], ...] = (
     ("max_vocab_size", int, "the most words to keep, by raising the minimal count"),
     ("max_final_vocab", int, "the same"),
     ("sorted_vocab", bool, "most frequent words first, else by first appearance"),
+    ("deterministic", bool, "the same bits whatever the number of threads, at a lower speed"),
     ("compute_loss", bool, "take the loss on every pair, not on a sample of the windows"),
     ("errors", str, "what to do about invalid UTF-8: strict, replace or ignore"),
     ("init_vectors", str, "start from the vectors in this file, for the words that it has"),

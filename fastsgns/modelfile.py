@@ -25,7 +25,7 @@ KIND = "Word2Vec"
 PARAMETERS = (
     "vector_size", "alpha", "min_alpha", "window", "min_count", "max_vocab_size", "max_final_vocab", "sample", "seed",
     "workers", "negative", "ns_exponent", "epochs", "sorted_vocab", "compute_loss", "shrink_windows",
-    "negative_sharing", "errors", "cbow_mean", "comment",
+    "negative_sharing", "errors", "cbow_mean", "comment", "deterministic",
 )  # fmt: skip
 HISTORY = (
     "corpus_count", "corpus_total_words", "epochs_trained", "loss_history", "report", "train_count",

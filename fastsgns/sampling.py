@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastsgns._train import NOISE_DTYPE
+from fastsgns._train import NOISE_DTYPE, TEAM_LANES
 
 __all__ = [
     "SHARING",
@@ -19,9 +19,15 @@ __all__ = [
     "negatives_for",
     "noise_probabilities",
     "noise_table",
+    "round_blocks",
+    "team_lanes",
 ]
 
 GROUP_CENTERS = 4
+# The most that a word of a team's round may weigh: learning rate times its expected number of other occurrences there,
+# in windows of 5. Where words were 10 to 2,000 and the rate up to 0.1, losses of twice that ended a hundredth higher,
+# and four times that overflowed.
+STALENESS = 0.02
 SHARING = ("pair", "window", "group")
 
 
@@ -41,6 +47,41 @@ def block_shape(negative_sharing: str, negative: int) -> dict[str, int]:
     if negative_sharing == "group":
         return {"centers": GROUP_CENTERS, "noise_words": negative + 3, "single_pairs": 0}
     return {"centers": 1, "noise_words": negative, "single_pairs": int(negative_sharing == "pair")}
+
+
+def round_blocks(negative_sharing: str, reach: int) -> int:
+    """How many blocks a lane of a team trains in a round: those of GROUP_CENTERS centres, with `reach` words around."""
+    if negative_sharing == "pair":
+        return GROUP_CENTERS * max(1, reach // 2)
+    return -(-GROUP_CENTERS // block_shape(negative_sharing, 1)["centers"])
+
+
+def team_lanes(counts: NDArray[np.int64], sample: float, learning_rate: float, reach: int) -> int:
+    """How many lanes a team has, so that what they train without seeing each other's updates can bear it.
+
+    Rows learn too much at once, and at worst overflow, if many blocks of a round hold the same words: few words, high
+    learning rates and wide windows make it so. Texts of thousands of words have all TEAM_LANES lanes.
+
+    Parameters
+    ----------
+    counts : ndarray of int64, shape (V,)
+    sample : float
+        As in `keep_probabilities`.
+    learning_rate : float
+        The highest of the run.
+    reach : int
+        Words of a whole window.
+
+    Examples
+    --------
+    >>> [team_lanes(np.full(words, 10), 0, 0.025, 10) for words in (2, 52, 5000)]
+    [1, 10, 64]
+    """
+    shares = counts * keep_probabilities(counts, sample)
+    shares /= shares.sum()
+    same = float(np.dot(shares, shares))  # the chance that two tokens of a round are the same word
+    lanes = STALENESS / (learning_rate * same * GROUP_CENTERS * reach / 10)
+    return int(np.clip(lanes, 1, TEAM_LANES))
 
 
 def negatives_for(corpus_words: int) -> int:

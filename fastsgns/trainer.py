@@ -8,8 +8,9 @@ import signal
 import threading
 import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Protocol
 
 import numpy as np
@@ -18,7 +19,7 @@ from tqdm.auto import tqdm
 
 from fastsgns import sampling
 from fastsgns._encode import return_freed_memory
-from fastsgns._train import Job, Worker
+from fastsgns._train import Job, Team, Worker
 from fastsgns.checks import check_choice, check_integer, check_real
 from fastsgns.config import SIMD, available_cores, check_simd
 from fastsgns.corpus import Corpus
@@ -53,6 +54,7 @@ class TrainingOptions:
     seed: int = 1
     workers: int = field(default_factory=available_cores)
     compute_loss: bool = False
+    deterministic: bool = False
 
     def __post_init__(self) -> None:
         if isinstance(self.window, tuple):
@@ -107,7 +109,12 @@ class RunState:
 
     result: TrainingResult = field(default_factory=TrainingResult)  # of the epochs that are complete
     unit: int = 0  # of the next epoch, the first one not trained
-    counts: Counts = NO_COUNTS  # of that epoch so far
+    counts: tuple[Counts, ...] = ()  # of that epoch so far, by worker
+
+    @property
+    def words(self) -> int:
+        """Gone through so far."""
+        return self.result.words + total(self.counts)[0]
 
 
 class Checkpoints(Protocol):
@@ -202,9 +209,20 @@ def train(
         loss_interval=1 if options.compute_loss else min(max(words // LOSS_INTERVAL_WORDS, 1), LOSS_INTERVAL),
         seed=int(options.seed) % 2**64,
         frozen=frozen,
+        round_blocks=sampling.round_blocks(options.negative_sharing, left + right) if options.deterministic else 0,
     )
+    threads = min(options.workers, -(-words // UNIT_WORDS))
+    tasks: list[Callable[[], None]]
     try:
-        workers = [Worker(job, SIMD) for _ in range(min(options.workers, -(-words // UNIT_WORDS)))]
+        if options.deterministic:
+            rate = max(options.alpha, options.min_alpha)
+            lanes = sampling.team_lanes(counts, options.sample, rate, left + right)
+            threads = min(threads, lanes)
+            team = Team(job, SIMD, lanes, threads)
+            workers, tasks = team.workers, [partial(team.run, number) for number in range(threads)]
+        else:
+            workers = [Worker(job, SIMD) for _ in range(threads)]
+            tasks = [worker.run for worker in workers]
     except MemoryError as error:
         raise MemoryError(f"{error}: window={options.window} times negative={options.negative} is too large") from None
     return_freed_memory()  # what words and tables were made with, before the output vectors are first written to
@@ -212,7 +230,7 @@ def train(
     state.result.seconds += time.perf_counter() - start
     bar = tqdm(total=words * options.epochs, unit="word", unit_scale=True, desc="train", disable=not progress)
     with bar, terminations_interrupt():
-        run = Run(options, job, workers, words, corpus_share, first_epoch, state, bar, checkpoints)
+        run = Run(options, job, workers, tasks, words, corpus_share, first_epoch, state, bar, checkpoints)
         try:
             while run.result.epochs < options.epochs:
                 if on_epoch_begin:  # of an epoch that is gone on with, again
@@ -245,6 +263,7 @@ class Run:
         options: TrainingOptions,
         job: Job,
         workers: list[Worker],
+        tasks: list[Callable[[], None]],
         words: int,
         corpus_share: float,
         first_epoch: int,
@@ -252,7 +271,7 @@ class Run:
         bar: Any,
         checkpoints: Checkpoints | None,
     ) -> None:
-        self.options, self.job, self.workers, self.words = options, job, workers, words
+        self.options, self.job, self.workers, self.tasks, self.words = options, job, workers, tasks, words
         self.first_epoch, self.bar, self.checkpoints = first_epoch, bar, checkpoints
         self.fall = (options.min_alpha - options.alpha) / options.epochs  # of the learning rate in an epoch
         self.slope = self.fall * corpus_share / words
@@ -265,16 +284,23 @@ class Run:
     def result(self) -> TrainingResult:
         return self.state.result
 
+    def counts(self) -> tuple[Counts, ...]:
+        """Of every worker, in the epoch under way."""
+        return tuple(worker.counts for worker in self.workers)
+
     def train_epoch(self) -> None:
         """Train an epoch, or the rest of one, pausing for checkpoints."""
         alpha = self.options.alpha + self.fall * self.result.epochs
-        for number, worker in enumerate(self.workers):
-            worker.counts = NO_COUNTS if number else self.state.counts
+        counts = self.state.counts
+        if len(counts) != len(self.workers):  # more or fewer go on
+            counts = (total(counts),) + (NO_COUNTS,) * (len(self.workers) - 1)
+        for worker, its_counts in zip(self.workers, counts, strict=True):
+            worker.counts = its_counts
         self.job.begin_epoch(self.first_epoch + self.result.epochs, alpha, self.slope, self.state.unit)
         self.begun = self.state
         while not self.run_threads(alpha):
             self.keep(last=False)
-        result = with_epoch(self.result, sum_counts(self.workers), alpha + self.slope * self.words)
+        result = with_epoch(self.result, total(self.counts()), alpha + self.slope * self.words)
         self.epochs_without_pairs += result.pairs == self.result.pairs
         self.state = RunState(result)
         loss = result.loss_history[-1]
@@ -289,12 +315,14 @@ class Run:
         An interrupt stops all threads at their next unit, then goes its way; a second one does not wait for them.
         """
         # Events tell who has ended: after an interrupt, Thread.join of Python 3.11 may come back too early. And none
-        # begins before all have started, so that one whose start was interrupted finds that it must stop.
-        gate, ended = threading.Event(), [threading.Event() for _ in self.workers]
+        # begins before all have started: those of a team would wait for one whose start was interrupted.
+        gate, ended = threading.Event(), [threading.Event() for _ in self.tasks]
+        complete = False
 
-        def work(worker: Worker, event: threading.Event) -> None:
+        def work(task: Callable[[], None], event: threading.Event) -> None:
             gate.wait()
-            worker.run()
+            if complete:
+                task()
             event.set()
 
         start = time.perf_counter()
@@ -302,10 +330,11 @@ class Run:
         self.idle = False
         started: list[threading.Event] = []
         try:
-            for number, (worker, event) in enumerate(zip(self.workers, ended, strict=True)):
+            for number, (task, event) in enumerate(zip(self.tasks, ended, strict=True)):
                 name = f"fastsgns-{number}"
-                threading.Thread(target=work, args=(worker, event), name=name, daemon=True).start()
+                threading.Thread(target=work, args=(task, event), name=name, daemon=True).start()
                 started.append(event)
+            complete = True
             gate.set()
             for event in ended:
                 while not event.wait(POLL_SECONDS):
@@ -335,7 +364,7 @@ class Run:
         if self.checkpoints is not None:
             state = self.state
             if self.begun is state:
-                state = RunState(state.result, self.job.units_done, sum_counts(self.workers))
+                state = RunState(state.result, self.job.units_done, self.counts())
             self.checkpoints.keep(state, last)
 
 
@@ -363,10 +392,9 @@ def terminations_interrupt() -> Iterator[None]:
             signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
-def sum_counts(workers: list[Worker]) -> Counts:
-    words, kept, pairs, loss_pairs, loss, dot_products = (
-        sum(column) for column in zip(*(worker.counts for worker in workers), strict=True)
-    )
+def total(counts: Iterable[Counts]) -> Counts:
+    columns = zip(NO_COUNTS, *counts, strict=True)
+    words, kept, pairs, loss_pairs, loss, dot_products = (sum(column) for column in columns)
     return int(words), int(kept), int(pairs), int(loss_pairs), float(loss), int(dot_products)
 
 

@@ -70,8 +70,8 @@ class Word2Vec(VocabularyBuilder):
     sample : float, default 1e-3
         Threshold share above which words are subsampled; 0 and None keep all.
     seed : int, default 1
-        Of everything random. With ``workers=1`` the same seed gives the same bits. None draws one, to be found in
-        ``model.seed``.
+        Of everything random. With ``workers=1``, or `deterministic`, the same seed gives the same bits. None draws one,
+        to be found in ``model.seed``.
     workers : int, optional
         Threads; by default all cores this process may use. A saved model remembers another number only.
     sg, hs : int
@@ -124,6 +124,11 @@ class Word2Vec(VocabularyBuilder):
         Go on from `checkpoint`, if that file is there: with ``workers=1`` to the same bits as without a stop. It must
         be of the same text and parameters; `workers` may differ. A file is of one call of `train`, the first one of a
         model or one made as it was.
+    deterministic : bool, default False
+        The same bits whatever `workers` is, on the same kernel variant. Threads then train in rounds, each from the
+        matrices as the last round left them, and wait for each other in between; up to 64 of them have work. It costs
+        about a quarter of the speed of a thread, more where cores are busy with other things, and no quality that was
+        found. One worker alone gives these bits too, if asked, and others at full speed, if not.
 
     Attributes
     ----------
@@ -200,6 +205,7 @@ class Word2Vec(VocabularyBuilder):
         checkpoint: str | os.PathLike[str] | None = None,
         checkpoint_every: str | int = "10min",
         resume: bool = False,
+        deterministic: bool = False,
     ) -> None:
         if sg != 1 or hs != 0:
             raise ValueError(f"sg={sg!r}, hs={hs!r}: fastsgns trains skip-gram with negative sampling, sg=1 and hs=0")
@@ -221,6 +227,7 @@ class Word2Vec(VocabularyBuilder):
         self.workers = available_cores() if workers is None else workers
         self.epochs, self.sorted_vocab, self.compute_loss = epochs, bool(sorted_vocab), bool(compute_loss)
         self.shrink_windows, self.negative_sharing = bool(shrink_windows), negative_sharing
+        self.deterministic = bool(deterministic)
         self.callbacks, self.progress, self.errors, self.corpus_cache = tuple(callbacks), progress, errors, corpus_cache
         self.trim_rule, self.init_vectors = trim_rule, init_vectors
         if isinstance(freeze, (str, bytes)):
@@ -401,6 +408,7 @@ class Word2Vec(VocabularyBuilder):
             "epochs": result.epochs,
             "negative": options.negative,
             "workers": options.workers,
+            "deterministic": options.deterministic,
             "simd": SIMD,
             "negative_sharing": options.negative_sharing,
             "loss": result.loss_history,

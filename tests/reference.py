@@ -5,7 +5,7 @@ draws in fastsgns/_c/units.h, and shares no code with either.
 """
 
 import math
-from itertools import pairwise
+from itertools import islice, pairwise
 
 import numpy as np
 
@@ -100,15 +100,27 @@ def blocks(job, epoch, unit):
                 yield block, noise(), rate
 
 
+def rounds(job, epoch):
+    """What is trained from the matrices as they are before all of it: single blocks, in order; or those that the lanes
+    of a team, one for each of so many units, draw together."""
+    units = -(-len(job["tokens"]) // job["unit_words"])
+    if not job.get("round_blocks"):
+        yield from ([block] for unit in range(units) for block in blocks(job, epoch, unit))
+        return
+    for first in range(0, units, job["lanes"]):
+        lanes = [blocks(job, epoch, unit) for unit in range(first, min(first + job["lanes"], units))]
+        while drawn := [block for lane in lanes for block in islice(lane, job["round_blocks"])]:
+            yield drawn
+
+
 def train(job, epoch, input_vectors, output_vectors):
-    """One epoch over float64 matrices, in place. Returns pairs, their summed J (before each block's update) and the
-    dot products that a block of distinct rows takes."""
+    """One epoch over float64 matrices, in place. Returns pairs, their summed J (before each round's update) and the
+    dot products that blocks of distinct rows take."""
     trained = np.ones(len(input_vectors)) if job.get("frozen") is None else ~job["frozen"]
     pairs, loss, dot_products, noise_weight = 0, 0.0, 0, job["negative"] / job["noise_words"]
-    units = -(-len(job["tokens"]) // job["unit_words"])
-    for unit in range(units):
-        for windows, noise, rate in blocks(job, epoch, unit):
-            old_inputs, old_outputs = input_vectors.copy(), output_vectors.copy()
+    for drawn in rounds(job, epoch):
+        old_inputs, old_outputs = input_vectors.copy(), output_vectors.copy()
+        for windows, noise, rate in drawn:
             inputs = {context for _, contexts in windows for context in contexts}
             dot_products += len(inputs) * (len(windows) + len(noise))
             for center, contexts in windows:

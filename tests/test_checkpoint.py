@@ -65,14 +65,14 @@ class Interrupting(checkpoint.CheckpointFile):
         return super().due(words) or self.looks % 7 == 0
 
 
-@pytest.mark.parametrize("compute_loss", [False, True])
-def test_interrupted_and_resumed_is_as_if_it_had_not_been(tmp_path, quick, monkeypatch, compute_loss):
-    whole = run(compute_loss=compute_loss)
+@pytest.mark.parametrize("options", [{}, {"compute_loss": True}, {"deterministic": True, "workers": 3}])
+def test_interrupted_and_resumed_is_as_if_it_had_not_been(tmp_path, quick, monkeypatch, options):
+    whole = run(**options)
     monkeypatch.setattr("fastsgns.word2vec.CheckpointFile", Interrupting)
     rng, places = random.Random(1), set()
     for _ in range(500):
         Interrupting.looks = rng.randrange(0, 5)
-        made = model(tmp_path, resume=True, compute_loss=compute_loss)
+        made = model(tmp_path, resume=True, **options)
         made.build_vocab(TEXT)
         try:
             made.train(TEXT)

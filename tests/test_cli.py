@@ -59,7 +59,7 @@ def test_options_reach_the_model_and_the_report_is_complete(corpus, tmp_path, ca
         "--negative", 7, "--epochs", 2, "--workers", 2, "--min-count", 3, "--sample", "0.01", "--alpha", "0.05",
         "--min-alpha", "0.001", "--seed", 9, "--ns-exponent", "0.5", "--negative-sharing", "pair",
         "--no-shrink-windows", "--max-final-vocab", 100, "--no-sorted-vocab", "--compute-loss", "--errors", "replace",
-        "--corpus-cache", tmp_path / "cache",
+        "--corpus-cache", tmp_path / "cache", "--deterministic",
     )  # fmt: skip
     assert (code, err) == (0, "")
     assert str(out) in printed
@@ -68,7 +68,7 @@ def test_options_reach_the_model_and_the_report_is_complete(corpus, tmp_path, ca
         vector_size=12, window=3, negative=7, epochs=2, workers=2, min_count=3, sample=0.01, alpha=0.05,
         min_alpha=0.001, seed=9, ns_exponent=0.5, negative_sharing="pair", shrink_windows=False,
         max_final_vocab=100, sorted_vocab=False,
-        compute_loss=True, errors="replace",
+        compute_loss=True, errors="replace", deterministic=True,
     )  # fmt: skip
     assert {name: getattr(model, name) for name in expected} == expected
     report = json.loads(report_file.read_text(encoding="utf-8"))

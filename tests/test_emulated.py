@@ -48,9 +48,13 @@ def with_simde(tmp_path_factory):
 )
 @pytest.mark.parametrize(("dim", "negative"), [(1, 5), (7, 1), (15, 5), (16, 6), (33, 12), (100, 20)])
 @pytest.mark.parametrize("sharing", SHARING)
-def test_equals_reference(request, sharing, dim, negative, machine, variant):
+@pytest.mark.parametrize("round_blocks", [0, 2])
+def test_equals_reference(request, sharing, dim, negative, machine, variant, round_blocks):
     program = request.getfixturevalue(machine)
-    job = make_job(sharing=sharing, dim=dim, negative=negative, window=(3, 6))
+    job = make_job(
+        sharing=sharing, dim=dim, negative=negative, window=(3, 6), scale=min(0.5, 8 / dim),
+        round_blocks=round_blocks, lanes=2,
+    )  # fmt: skip
     vocab_size, stride = job["input_vectors"].shape
     header = [
         len(job["tokens"]),
@@ -69,6 +73,8 @@ def test_equals_reference(request, sharing, dim, negative, machine, variant):
         job["seed"],
         0,
         job["right"],
+        round_blocks,
+        job["lanes"] if round_blocks else 1,
     ]
     names = ("tokens", "offsets", "input_vectors", "output_vectors", "keep", "noise")
     rates = np.array([job["learning_rate"], job["learning_rate_per_word"]])

@@ -1,5 +1,7 @@
 """Every kernel variant that this machine runs against the plain NumPy reference."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 
@@ -42,21 +44,26 @@ def make_job(
     )  # fmt: skip
 
 
-def run(job, simd, epoch=0):
-    kernel_job = _train.Job(**{k: v for k, v in job.items() if not k.startswith("learning_rate")})
+def run(job, simd, epoch=0, threads=1):
+    kernel_job = _train.Job(**{k: v for k, v in job.items() if not k.startswith("learning_rate") and k != "lanes"})
     kernel_job.begin_epoch(epoch, job["learning_rate"], job["learning_rate_per_word"])
-    worker = _train.Worker(kernel_job, simd)
-    worker.run()
-    return worker.counts
+    if not job.get("round_blocks"):
+        worker = _train.Worker(kernel_job, simd)
+        worker.run()
+        return worker.counts
+    team = _train.Team(kernel_job, simd, job["lanes"], threads)
+    with ThreadPoolExecutor(threads) as pool:
+        list(pool.map(team.run, range(threads)))
+    return tuple(map(sum, zip(*(worker.counts for worker in team.workers), strict=True)))
 
 
-def check(simd, epoch=3, **options):
+def check(simd, epoch=3, threads=1, **options):
     job = make_job(**options)
     dim = job["dim"]
     expected_in = job["input_vectors"][:, :dim].astype(np.float64)
     expected_out = job["output_vectors"][:, :dim].astype(np.float64)
     pairs, loss, dot_products = reference.train(job, epoch, expected_in, expected_out)
-    words_done, words_kept, kernel_pairs, loss_pairs, kernel_loss, kernel_dot_products = run(job, simd, epoch)
+    words_done, words_kept, kernel_pairs, loss_pairs, kernel_loss, kernel_dot_products = run(job, simd, epoch, threads)
     assert words_done == len(job["tokens"]) >= words_kept
     assert kernel_pairs == loss_pairs == pairs > 0
     assert kernel_dot_products == dot_products
@@ -117,6 +124,34 @@ def test_equals_reference_with_saturated_logits(simd, sharing):
 @pytest.mark.parametrize("simd", VARIANTS)
 def test_equals_reference_at_each_shape_of_block(simd, centers, noise_words):
     check(simd, sharing="group", centers=centers, noise_words=noise_words, dim=20)
+
+
+@pytest.mark.parametrize("sharing", SHARING)
+@pytest.mark.parametrize("dim", [1, 7, 8, 9, 15, 16, 17, 100])
+@pytest.mark.parametrize("simd", VARIANTS)
+def test_team_equals_reference_at_each_dim(simd, dim, sharing):
+    """Some 50 units: more than there are lanes."""
+    check(simd, dim=dim, sharing=sharing, round_blocks=2, lanes=20, unit_words=3, scale=min(0.5, 4 / dim))
+
+
+@pytest.mark.parametrize("sharing", SHARING)
+@pytest.mark.parametrize("negative", [1, 6, 13])
+@pytest.mark.parametrize("round_blocks", [1, 3, 50])
+@pytest.mark.parametrize("simd", VARIANTS)
+def test_team_equals_reference_at_each_number_of_blocks(simd, round_blocks, negative, sharing):
+    frozen = np.random.default_rng(3).random(30) < 0.4
+    check(simd, threads=3, round_blocks=round_blocks, lanes=64, negative=negative, sharing=sharing, frozen=frozen)
+
+
+@pytest.mark.parametrize("sharing", SHARING)
+@pytest.mark.parametrize("simd", VARIANTS)
+def test_team_gives_the_same_bits_by_any_number_of_threads(simd, sharing):
+    def trained(threads):
+        job = make_job(sharing=sharing, round_blocks=2, lanes=32, lengths=(40, 3, 200) * 10, unit_words=16)
+        run(job, simd, threads=threads)
+        return job["input_vectors"].tobytes() + job["output_vectors"].tobytes()
+
+    assert len({trained(threads) for threads in (1, 2, 3, 7)}) == 1
 
 
 @pytest.mark.parametrize("sharing", SHARING)
@@ -197,6 +232,19 @@ def test_job_refuses(change):
     job = {k: v for k, v in make_job(sharing="pair").items() if not k.startswith("learning_rate")}
     with pytest.raises(ValueError):
         _train.Job(**{**job, **change})
+
+
+def test_team_refuses():
+    job = {k: v for k, v in make_job(sharing="pair", round_blocks=2).items() if not k.startswith("learning_rate")}
+    with pytest.raises(ValueError, match="thread=2"):
+        _train.Team(_train.Job(**job), "scalar", 4, 2).run(2)
+    with pytest.raises(ValueError, match="round_blocks"):
+        _train.Team(_train.Job(**{**job, "round_blocks": 0}), "scalar", 4, 2)
+    for lanes, threads in ((0, 1), (65, 1), (1, 0)):
+        with pytest.raises(ValueError, match="lanes"):
+            _train.Team(_train.Job(**job), "scalar", lanes, threads)
+    with pytest.raises(ValueError, match="round_blocks"):
+        _train.Job(**{**job, "round_blocks": -1})
 
 
 def test_worker_refuses_an_unknown_variant():

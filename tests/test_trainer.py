@@ -57,6 +57,30 @@ def test_one_worker_is_bit_identical(sharing):
     assert (run(negative_sharing=sharing, seed=2)[1] != first[1]).any()
 
 
+@pytest.mark.parametrize("sharing", SHARING)
+def test_deterministic_is_bit_identical_whatever_the_workers(sharing, monkeypatch):
+    monkeypatch.setattr(trainer, "UNIT_WORDS", 100)
+    runs = [run(negative_sharing=sharing, deterministic=True, workers=workers) for workers in (1, 2, 4)]
+    for result, vectors, outputs in runs[1:]:
+        np.testing.assert_array_equal(vectors, runs[0][1])
+        np.testing.assert_array_equal(outputs, runs[0][2])
+        assert result.loss_history == runs[0][0].loss_history
+    plain = run(negative_sharing=sharing)[0]
+    assert (runs[0][0].words_kept, runs[0][0].pairs) == (plain.words_kept, plain.pairs)
+    assert runs[0][0].loss_history == pytest.approx(plain.loss_history, rel=0.1)
+
+
+@pytest.mark.parametrize("alpha", [0.025, 0.1])
+@pytest.mark.parametrize("words", [2, 10, 300])
+def test_deterministic_learns_as_much_where_words_are_few(words, alpha):
+    """Too many blocks in a round would overflow here."""
+    losses = [
+        run(corpus=make_corpus((20,) * 3000, words), sample=0, alpha=alpha, epochs=3, deterministic=deterministic)[0]
+        for deterministic in (False, True)
+    ]
+    assert losses[1].loss_history[-1] == pytest.approx(losses[0].loss_history[-1], rel=0.05)
+
+
 def test_epochs_go_on_where_the_last_run_ended():
     corpus, counts = make_corpus()
     both = run(epochs=2, alpha=0.03, min_alpha=0.01)

@@ -39,6 +39,7 @@ SGNS_INLINE __m256 sigmoid_avx2(__m256 x) {
 #define v_load(p) _mm256_load_ps(p)
 #define v_store(p, x) _mm256_store_ps(p, x)
 #define v_set1(x) _mm256_set1_ps(x)
+#define v_add(a, b) _mm256_add_ps(a, b)
 #define v_sub(a, b) _mm256_sub_ps(a, b)
 #define v_mul(a, b) _mm256_mul_ps(a, b)
 #define v_fma(a, b, c) _mm256_fmadd_ps(a, b, c)

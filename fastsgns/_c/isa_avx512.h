@@ -43,6 +43,7 @@ SGNS_INLINE __m512 sigmoid_avx512(__m512 x) {
 #define v_load(p) _mm512_load_ps(p)
 #define v_store(p, x) _mm512_store_ps(p, x)
 #define v_set1(x) _mm512_set1_ps(x)
+#define v_add(a, b) _mm512_add_ps(a, b)
 #define v_sub(a, b) _mm512_sub_ps(a, b)
 #define v_mul(a, b) _mm512_mul_ps(a, b)
 #define v_fma(a, b, c) _mm512_fmadd_ps(a, b, c)

@@ -20,6 +20,7 @@ SGNS_INLINE float32x4_t sigmoid_neon(float32x4_t x) {
 #define v_load(p) vld1q_f32(p)
 #define v_store(p, x) vst1q_f32(p, x)
 #define v_set1(x) vdupq_n_f32(x)
+#define v_add(a, b) vaddq_f32(a, b)
 #define v_sub(a, b) vsubq_f32(a, b)
 #define v_mul(a, b) vmulq_f32(a, b)
 #define v_fma(a, b, c) vfmaq_f32(c, a, b)

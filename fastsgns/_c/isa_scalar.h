@@ -7,6 +7,7 @@
 #define v_load(p) (*(p))
 #define v_store(p, x) (*(p) = (x))
 #define v_set1(x) (x)
+#define v_add(a, b) ((a) + (b))
 #define v_sub(a, b) ((a) - (b))
 #define v_mul(a, b) ((a) * (b))
 #define v_fma(a, b, c) ((a) * (b) + (c))

@@ -21,6 +21,7 @@ SGNS_INLINE __m128 sigmoid_sse2(__m128 x) {
 #define v_load(p) _mm_load_ps(p)
 #define v_store(p, x) _mm_store_ps(p, x)
 #define v_set1(x) _mm_set1_ps(x)
+#define v_add(a, b) _mm_add_ps(a, b)
 #define v_sub(a, b) _mm_sub_ps(a, b)
 #define v_mul(a, b) _mm_mul_ps(a, b)
 #define v_fma(a, b, c) _mm_add_ps(_mm_mul_ps(a, b), c)

@@ -65,6 +65,7 @@ typedef struct {
     int64_t loss_interval;      /* the loss is taken on every n-th block of a unit */
     uint64_t seed, epoch;
     double learning_rate, learning_rate_per_word; /* at the epoch's first token; added for every token after it */
+    int32_t round_blocks;       /* a team's blocks in a round of a lane; see rounds.h. 0: threads train by themselves */
     int64_t next_unit;          /* the shared counter threads take their units from, in corpus order */
     volatile int32_t stop;      /* set from outside: threads return before their next unit */
 } sgns_job;
@@ -92,12 +93,13 @@ enum {
     FAR_BACK = 1 << 29     /* farther than any block reaches, and room to add two of them */
 };
 
-enum { ONLY_TILE, FIRST_TILE, LATER_TILE }; /* of a block's outputs */
+enum { ONLY_TILE, FIRST_TILE, LATER_TILE, FIRST_TILE_APART, LATER_TILE_APART }; /* of a block's outputs */
 
 /* What one thread owns. */
 typedef struct {
     sgns_random random;
-    sgns_block blocks[BLOCKS_AHEAD];
+    sgns_block *blocks;         /* [blocks_of_state] */
+    float *updates;             /* [round_blocks, block_inputs + block_stride, stride]; only of a team's lanes */
     float *logits;              /* [block_inputs, block_stride]; then the gradients */
     float *old_inputs;          /* [block_inputs, stride]; used where the outputs do not fit one tile */
     float *blank_row;           /* [stride] zeros */
@@ -116,12 +118,6 @@ typedef struct {
     double loss;
 } sgns_state;
 
-typedef struct {
-    const char *name;
-    int (*supported)(void);
-    void (*train)(sgns_job *, sgns_state *); /* takes units until none is left */
-} sgns_variant;
-
 /* The most inputs of a block: its centres and their windows. */
 static inline int64_t block_inputs(const sgns_job *job) { return job->centers + (int64_t)job->left + job->right; }
 
@@ -135,7 +131,20 @@ static inline int64_t piece_size(const sgns_job *job) {
     return piece_begin(job) + job->unit_words + job->right + REPETITIONS_STEP;
 }
 
+/* Blocks drawn and not trained yet. */
+static inline int64_t blocks_of_state(const sgns_job *job) {
+    return job->round_blocks > BLOCKS_AHEAD ? job->round_blocks : BLOCKS_AHEAD;
+}
+
 #include "units.h"
+#include "rounds.h"
+
+typedef struct {
+    const char *name;
+    int (*supported)(void);
+    void (*train)(sgns_job *, sgns_state *);          /* takes units until none is left */
+    void (*train_in_team)(sgns_team *, int32_t thread); /* the same, by all threads of the team together */
+} sgns_variant;
 
 #if SGNS_X86
 #include "isa_avx512.h"
@@ -149,13 +158,13 @@ static inline int64_t piece_size(const sgns_job *job) {
 /* Best first; the last runs everywhere. */
 static const sgns_variant SGNS_VARIANTS[] = {
 #if SGNS_X86
-    {"avx512", cpu_has_avx512, train_avx512},
-    {"avx2", cpu_has_avx2, train_avx2},
-    {"sse2", cpu_always, train_sse2},
+    {"avx512", cpu_has_avx512, train_avx512, train_in_team_avx512},
+    {"avx2", cpu_has_avx2, train_avx2, train_in_team_avx2},
+    {"sse2", cpu_always, train_sse2, train_in_team_sse2},
 #elif SGNS_ARM
-    {"neon", cpu_always, train_neon},
+    {"neon", cpu_always, train_neon, train_in_team_neon},
 #endif
-    {"scalar", cpu_always, train_scalar},
+    {"scalar", cpu_always, train_scalar, train_in_team_scalar},
 };
 
 enum { SGNS_VARIANT_COUNT = sizeof(SGNS_VARIANTS) / sizeof(SGNS_VARIANTS[0]) };

@@ -109,42 +109,79 @@ static void NAME(compute_gradients)(const sgns_block *block, float *logits, int3
 }
 
 /* Updates one tile of outputs and all inputs with each other. A later tile must not see what the first one did to the
- * inputs: that one keeps in `old` what they were. */
-SGNS_INLINE void NAME(update_tile)(float *const *inputs, float *const *outputs, float *old, int which, int32_t n_inputs,
-                                   int n_outputs, int32_t dim, const float *gradients, int32_t gradients_stride) {
+ * inputs: that one keeps in `old` what they were. Apart, rows stay as they are: `old` takes the updates of the inputs
+ * and `apart` those of this tile's outputs. */
+SGNS_INLINE void NAME(update_tile)(float *const *inputs, float *const *outputs, float *old, float *apart, int which,
+                                   int32_t n_inputs, int n_outputs, int32_t dim, const float *gradients,
+                                   int32_t gradients_stride) {
     int64_t padded = (dim + LANES - 1) / LANES * LANES;
+    int is_apart = which == FIRST_TILE_APART || which == LATER_TILE_APART;
     for (int32_t d = 0; d < dim; d += LANES) {
         V output[TILE_OUTPUTS], updated[TILE_OUTPUTS];
-        SGNS_UNROLL for (int k = 0; k < n_outputs; k++) updated[k] = output[k] = v_load(outputs[k] + d);
+        SGNS_UNROLL for (int k = 0; k < n_outputs; k++) {
+            output[k] = v_load(outputs[k] + d);
+            updated[k] = is_apart ? v_zero() : output[k];
+        }
         const float *gradient = gradients;
         float *kept = old + d;
         for (int32_t i = 0; i < n_inputs; i++, gradient += gradients_stride, kept += padded) {
             V input = v_load(inputs[i] + d), old_input = which == LATER_TILE ? v_load(kept) : input;
             if (which == FIRST_TILE) v_store(kept, input);
+            if (is_apart) input = which == FIRST_TILE_APART ? v_zero() : v_load(kept);
             SGNS_UNROLL for (int k = 0; k < n_outputs; k++) {
                 V g = v_set1(gradient[k]);
                 updated[k] = v_fma(g, old_input, updated[k]);
                 input = v_fma(g, output[k], input);
             }
-            v_store(inputs[i] + d, input);
+            v_store(is_apart ? kept : inputs[i] + d, input);
         }
-        SGNS_UNROLL for (int k = 0; k < n_outputs; k++) v_store(outputs[k] + d, updated[k]);
+        SGNS_UNROLL for (int k = 0; k < n_outputs; k++) v_store(is_apart ? apart + k * padded + d : outputs[k] + d, updated[k]);
     }
 }
 
 static void NAME(update)(const sgns_block *block, int32_t dim, float *old, const float *gradients, int32_t gradients_stride) {
     int32_t n_inputs = block->n_inputs, n_outputs = block->n_outputs;
     float *const *inputs = block->inputs, *const *outputs = block->outputs;
-#define CALL(N) NAME(update_tile)(inputs, outputs, old, ONLY_TILE, n_inputs, N, dim, gradients, gradients_stride)
+#define CALL(N) NAME(update_tile)(inputs, outputs, old, NULL, ONLY_TILE, n_inputs, N, dim, gradients, gradients_stride)
     if (n_outputs <= TILE_OUTPUTS) {
         FOR_TILE_OF(n_outputs, CALL)
         return;
     }
 #undef CALL
-    NAME(update_tile)(inputs, outputs, old, FIRST_TILE, n_inputs, TILE_OUTPUTS, dim, gradients, gradients_stride);
-#define CALL(N) NAME(update_tile)(inputs, outputs + k, old, LATER_TILE, n_inputs, N, dim, gradients + k, gradients_stride)
+    NAME(update_tile)(inputs, outputs, old, NULL, FIRST_TILE, n_inputs, TILE_OUTPUTS, dim, gradients, gradients_stride);
+#define CALL(N) \
+    NAME(update_tile)(inputs, outputs + k, old, NULL, LATER_TILE, n_inputs, N, dim, gradients + k, gradients_stride)
     for (int32_t k = TILE_OUTPUTS; k < n_outputs; k += TILE_OUTPUTS) FOR_TILE_OF(n_outputs - k, CALL)
 #undef CALL
+}
+
+/* Takes the updates down, to be added by NAME(add_updates). */
+static void NAME(update_apart)(const sgns_block *block, int32_t dim, float *updates, const float *gradients,
+                               int32_t gradients_stride) {
+    int64_t padded = (dim + LANES - 1) / LANES * LANES;
+    int32_t n_inputs = block->n_inputs, n_outputs = block->n_outputs;
+    float *const *inputs = block->inputs, *const *outputs = block->outputs, *apart = updates + n_inputs * padded;
+#define CALL(N) NAME(update_tile)(inputs, outputs, updates, apart, FIRST_TILE_APART, n_inputs, N, dim, gradients, gradients_stride)
+    FOR_TILE_OF(n_outputs, CALL)
+#undef CALL
+#define CALL(N)                                                                                                             \
+    NAME(update_tile)(inputs, outputs + k, updates, apart + k * padded, LATER_TILE_APART, n_inputs, N, dim, gradients + k,  \
+                      gradients_stride)
+    for (int32_t k = TILE_OUTPUTS; k < n_outputs; k += TILE_OUTPUTS) FOR_TILE_OF(n_outputs - k, CALL)
+#undef CALL
+}
+
+/* Adds the updates of the block to those of its rows that this thread owns. */
+static void NAME(add_updates)(const sgns_job *job, const sgns_state *state, const sgns_block *block, const float *updates,
+                              int32_t thread, int32_t threads) {
+    int64_t padded = (job->dim + LANES - 1) / LANES * LANES;
+    for (int32_t r = 0; r < block->n_inputs + block->n_outputs; r++, updates += padded) {
+        int is_input = r < block->n_inputs;
+        float *row = is_input ? block->inputs[r] : block->outputs[r - block->n_inputs];
+        if (!is_owner(row, thread, threads) || row == state->blank_row) continue;
+        if (is_input && job->frozen && job->frozen[(row - job->input_vectors) / job->stride]) continue;
+        for (int32_t d = 0; d < job->dim; d += LANES) v_store(row + d, v_add(v_load(row + d), v_load(updates + d)));
+    }
 }
 
 static void NAME(train_block)(const sgns_job *job, sgns_state *state, const sgns_block *block) {
@@ -175,6 +212,43 @@ static void NAME(train)(sgns_job *job, sgns_state *state) {
     }
 }
 
+static void NAME(train_block_apart)(const sgns_job *job, sgns_state *state, int32_t b) {
+    const sgns_block *block = &state->blocks[b];
+    int32_t stride = (int32_t)block_stride(job);
+    NAME(compute_logits)(block, job->dim, state->logits, stride);
+    count_block(job, state, block, state->logits);
+    NAME(compute_gradients)(block, state->logits, stride);
+    NAME(update_apart)(block, job->dim, block_updates(job, state, b), state->logits, stride);
+}
+
+/* See rounds.h. */
+static void NAME(train_in_team)(sgns_team *team, int32_t thread) {
+    const sgns_job *job = team->job;
+    int32_t threads = team->barrier.threads;
+    for (;;) {
+        if (thread == 0) team_take_units(team);
+        barrier_wait(&team->barrier);
+        int32_t n_lanes = team->n_lanes, n_blocks;
+        if (n_lanes == 0) return;
+        for (int32_t l = thread; l < n_lanes; l += threads) lane_begin(job, &team->lanes[l], team->first_unit + l);
+        do {
+            if (thread < n_lanes) lane_draw(job, &team->lanes[thread]);
+            for (int32_t l = thread; l < n_lanes; l += threads) {
+                if (l + threads < n_lanes) lane_draw(job, &team->lanes[l + threads]); /* its rows come into the cache meanwhile */
+                for (int32_t b = 0; b < team->lanes[l].n_blocks; b++) NAME(train_block_apart)(job, team->lanes[l].state, b);
+            }
+            barrier_wait(&team->barrier);
+            n_blocks = 0;
+            for (int32_t l = 0; l < n_lanes; l++) {
+                const sgns_state *state = team->lanes[l].state;
+                for (int32_t b = 0; b < team->lanes[l].n_blocks; b++, n_blocks++)
+                    NAME(add_updates)(job, state, &state->blocks[b], block_updates(job, state, b), thread, threads);
+            }
+            barrier_wait(&team->barrier);
+        } while (n_blocks);
+    }
+}
+
 #undef JOIN_
 #undef JOIN
 #undef NAME
@@ -190,6 +264,7 @@ static void NAME(train)(sgns_job *job, sgns_state *state) {
 #undef v_load
 #undef v_store
 #undef v_set1
+#undef v_add
 #undef v_sub
 #undef v_mul
 #undef v_fma
