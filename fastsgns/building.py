@@ -2,32 +2,40 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fastsgns import sampling
+from fastsgns import footprint, memory, sampling
 from fastsgns.checks import check_integer, plain
+from fastsgns.config import peak_rss_bytes
 from fastsgns.corpus import Corpus, encode_files, encode_sentences, recoded
 from fastsgns.keyedvectors import KeyedVectors
-from fastsgns.matrices import Freeze, InitVectors, aligned_matrix, given_vectors, initial_vectors, start_from_given
+from fastsgns.matrices import (
+    Freeze,
+    InitVectors,
+    aligned_matrix,
+    given_vectors,
+    initial_vectors,
+    matrix_bytes,
+    start_from_given,
+)
 from fastsgns.progress import progress_bar
 from fastsgns.readers import whole_files
 from fastsgns.text import Source
+from fastsgns.trainer import TrainingOptions
 from fastsgns.vocabulary import ALL_WORDS, TrimRule, Vocabulary, VocabularyRules
 
 __all__ = ["VocabularyBuilder"]
 
 logger = logging.getLogger(__name__)
-
-# A word of the vocabulary beside its rows: its string, its place in dictionary and list, counts and noise table.
-WORD_BYTES = 200
 
 
 class VocabularyBuilder:
@@ -49,6 +57,10 @@ class VocabularyBuilder:
     init_vectors: InitVectors | None
     freeze: Freeze
 
+    if TYPE_CHECKING:
+
+        def options(self, **changes: Any) -> TrainingOptions: ...
+
     def __init__(self) -> None:
         self.wv = KeyedVectors(self.vector_size)
         self.syn1neg: NDArray[np.float32] = aligned_matrix(0, self.vector_size)
@@ -61,6 +73,7 @@ class VocabularyBuilder:
         # What scan_vocab read: all words, and the corpus in their ids.
         self._raw: tuple[Vocabulary, Corpus] | None = None
         self._scan_seconds = 0.0
+        self._reading_bytes = 0
 
     def rules(self, trim_rule: TrimRule | None = None) -> VocabularyRules:
         """The parameters of the vocabulary, checked."""
@@ -98,12 +111,15 @@ class VocabularyBuilder:
             If there is nothing to update.
         ValueError
             If no word reaches `min_count`, or the corpus is not what it should be.
+        MemoryError
+            If corpus or matrices do not fit into the memory that is left. The model stays as it was.
         """
         if update or keep_raw_vocab:
             self._check_update(update)
-            self.scan_vocab(corpus_iterable, corpus_file, progress_per)
-            self.prepare_vocab(update, keep_raw_vocab, trim_rule)
-            self.prepare_weights(update)
+            with self._all_or_nothing():
+                self.scan_vocab(corpus_iterable, corpus_file, progress_per)
+                self.prepare_vocab(update, keep_raw_vocab, trim_rule)
+                self.prepare_weights(update)
             return
         vocabulary, corpus = self._encode(corpus_iterable, corpus_file, self.rules(trim_rule))
         self._begin(vocabulary)
@@ -134,7 +150,7 @@ class VocabularyBuilder:
 
         Raises
         ------
-        RuntimeError, ValueError
+        RuntimeError, ValueError, MemoryError
             As `build_vocab`, and for counts that are none.
 
         Examples
@@ -148,11 +164,12 @@ class VocabularyBuilder:
         self._check_update(update)
         for word, count in word_freq.items():
             check_integer(f"word_freq[{word!r}]", count, 0, 2**40)
-        self._raw, self.raw_vocab = None, {word: int(count) for word, count in word_freq.items() if count}
-        self._source, self._corpus = (None, None), None
-        self.corpus_count, self.corpus_total_words = corpus_count or 0, sum(self.raw_vocab.values())
-        self.prepare_vocab(update, keep_raw_vocab, trim_rule)
-        self.prepare_weights(update)
+        with self._all_or_nothing():
+            self._raw, self.raw_vocab = None, {word: int(count) for word, count in word_freq.items() if count}
+            self._source, self._corpus = (None, None), None
+            self.corpus_count, self.corpus_total_words = corpus_count or 0, sum(self.raw_vocab.values())
+            self.prepare_vocab(update, keep_raw_vocab, trim_rule)
+            self.prepare_weights(update)
 
     def scan_vocab(
         self,
@@ -273,10 +290,11 @@ class VocabularyBuilder:
         assert self._vocabulary is not None
         vocabulary, old = self._vocabulary, len(self.wv)
         shape = len(vocabulary), self.vector_size
+        self._check_memory(vocabulary)
         vectors, outputs = aligned_matrix(*shape), aligned_matrix(*shape)
         vectors[:old], outputs[:old] = self.wv.vectors, self.syn1neg
         vectors[old:] = initial_vectors(len(vocabulary) - old, self.vector_size, int(plain(self.seed)) + old)
-        new_locks = self._start_from_given(vectors[old:], vocabulary.words[old:])
+        new_locks = self._start_from_given(vectors[old:], vocabulary.words[old:], first=False)
         locks = self.wv.vectors_lockf
         if len(locks) == old or new_locks is not None:
             new_locks = np.ones(len(vocabulary) - old, np.float32) if new_locks is None else new_locks
@@ -297,28 +315,57 @@ class VocabularyBuilder:
         self.corpus_count, self.corpus_total_words = other_model.corpus_count, other_model.corpus_total_words
 
     def estimate_memory(self, vocab_size: int | None = None, report: dict[str, int] | None = None) -> dict[str, int]:
-        """How much memory a model takes.
+        """How much memory building and training a model takes: the most at any time, beyond Python and its packages.
 
         Parameters
         ----------
         vocab_size : int, optional
-            Distinct words; by default those there are.
+            Distinct words; by default those there are. A corpus is then not known, and not in the sum.
         report : dict, optional
             To be added to.
 
         Returns
         -------
         dict of str to int
-            Bytes: "vocab", "vectors", "syn1neg" (rows are padded to 64 bytes), "corpus" (4 bytes a word, if one is
-            encoded), and "total".
+            Bytes: "vocab", the words, of 15 letters where they are not known, with rows and counts; "vectors" and
+            "syn1neg", whose rows are padded to 64 bytes; "tables", for subsampling and noise; "threads", their scratch
+            memory; "corpus", 4 bytes a word and 8 a sentence, if one is encoded. "reading" is what encoding it was seen
+            to take at most, before there were matrices; 0 where the process had once held more. "total" is that or the
+            sum of all others, whichever is more. While a checkpoint is written, both matrices are there twice.
+
+        Notes
+        -----
+        Words that the sentences hold too are counted here, and in memory once. With `corpus_cache`, "corpus" is in the
+        system's page cache.
+
+        Examples
+        --------
+        >>> from fastsgns import Word2Vec
+        >>> estimate = Word2Vec(vector_size=300, workers=4).estimate_memory(vocab_size=1_000_000)
+        >>> estimate["vectors"], round(estimate["total"] / 1e9, 1)
+        (1216000000, 2.6)
         """
-        words = len(self.wv) if vocab_size is None else int(vocab_size)
-        matrix = words * -(-self.vector_size // 16) * 64
+        words, options, corpus = len(self.wv), self.options(), self._corpus
+        keys: list[Any] | None = self.wv.index_to_key
+        threads = options.workers
+        if vocab_size is not None:
+            words, keys, corpus = int(vocab_size), None, None
+        elif corpus is not None:
+            threads = footprint.threads(options, len(corpus.tokens))
+        matrix = matrix_bytes(words, self.vector_size)
         report = {} if report is None else report
-        report.update(vocab=words * WORD_BYTES, vectors=matrix, syn1neg=matrix)
-        if self._corpus is not None:
-            report["corpus"] = self._corpus.tokens.nbytes + self._corpus.offsets.nbytes
-        report["total"] = sum(size for name, size in report.items() if name != "total")
+        report.update(
+            vocab=footprint.string_bytes(words, keys) + footprint.index_bytes(words, keys),
+            vectors=matrix,
+            syn1neg=matrix,
+            tables=footprint.table_bytes(words),
+            threads=threads * footprint.thread_bytes(options, self.vector_size),
+        )
+        if corpus is not None:
+            report["corpus"] = corpus.tokens.nbytes + corpus.offsets.nbytes
+            report["reading"] = self._reading_bytes
+        while_training = sum(size for name, size in report.items() if name not in ("reading", "total"))
+        report["total"] = max(while_training, report.get("reading", 0))
         return report
 
     @property
@@ -331,14 +378,40 @@ class VocabularyBuilder:
             return np.zeros(0, np.uint32)
         return sampling.cumulative_table(sampling.noise_probabilities(self._vocabulary.counts, float(self.ns_exponent)))
 
+    @contextlib.contextmanager
+    def _all_or_nothing(self) -> Iterator[None]:
+        """Leaves the model as it was if what is done within fails."""
+        before, of_vectors = dict(self.__dict__), dict(self.wv.__dict__)
+        try:
+            yield
+        except BaseException:
+            self.__dict__.update(before)
+            self.wv.__dict__.update(of_vectors)
+            raise
+
+    def _check_memory(self, vocabulary: Vocabulary) -> None:
+        """MemoryError if there is too little for new matrices and what training takes besides."""
+        words, options = len(vocabulary), self.options()
+        threads = footprint.threads(options, vocabulary.raw_words)
+        matrices = 2 * matrix_bytes(words, self.vector_size)
+        others = footprint.index_bytes(words) + footprint.table_bytes(words)
+        others += threads * footprint.thread_bytes(options, self.vector_size)
+        memory.require(
+            matrices + others,
+            f"{words:,} words x {self.vector_size} dimensions x 4 bytes in two matrices are"
+            f" {memory.gigabytes(matrices)}, with {memory.gigabytes(others)} for tables and {threads} threads",
+            "give a higher min_count, or a lower max_final_vocab or vector_size",
+        )
+
     def _check_update(self, update: bool) -> None:
         if update and self._vocabulary is None:
             raise RuntimeError("update=True, but there is no vocabulary yet: call build_vocab without it first")
 
     def _begin(self, vocabulary: Vocabulary) -> None:
         """Untrained matrices for a vocabulary; nothing has changed if there is no memory for them."""
+        self._check_memory(vocabulary)
         vectors = initial_vectors(len(vocabulary), self.vector_size, int(plain(self.seed)))
-        locks = self._start_from_given(vectors, vocabulary.words)
+        locks = self._start_from_given(vectors, vocabulary.words, first=True)
         if self.init_vectors is not None and not isinstance(self.freeze, bool):
             unknown = [word for word in self.freeze if word not in vocabulary.index]
             if unknown:
@@ -349,11 +422,14 @@ class VocabularyBuilder:
         self._vocabulary, self.syn1neg = vocabulary, outputs
         self.epochs_trained, self.loss_history = 0, []
 
-    def _start_from_given(self, vectors: NDArray[np.float32], words: list[Any]) -> NDArray[np.float32] | None:
+    def _start_from_given(
+        self, vectors: NDArray[np.float32], words: list[Any], first: bool
+    ) -> NDArray[np.float32] | None:
         """Put the vectors of `init_vectors` into the rows of their words; which rows are locked, if any is."""
         if self.init_vectors is None:
             return None
-        return start_from_given(vectors, words, given_vectors(self.init_vectors, self.vector_size), self.freeze)
+        given = given_vectors(self.init_vectors, self.vector_size)
+        return start_from_given(vectors, words, given, self.freeze, first)
 
     def _set_vectors(
         self, vocabulary: Vocabulary, vectors: NDArray[np.float32], locks: NDArray[np.float32] | None
@@ -383,7 +459,7 @@ class VocabularyBuilder:
             raise ValueError(
                 f"corpus_cache={corpus_cache!r}: nothing tells whether trim_rule has changed; leave one out"
             )
-        start = time.perf_counter()
+        start, held, peak = time.perf_counter(), memory.resident_bytes(), peak_rss_bytes() or 0
         unit = "B" if corpus_file is not None or whole_files(sentences) else "word"
         with progress_bar("scan", unit, self.progress) as report:
             common: dict[str, Any] = dict(
@@ -395,4 +471,6 @@ class VocabularyBuilder:
                 assert sentences is not None
                 encoded = encode_sentences(sentences, **common)
         self._scan_seconds = time.perf_counter() - start
+        reached = peak_rss_bytes() or 0
+        self._reading_bytes = reached - held if held and reached > peak else 0
         return encoded

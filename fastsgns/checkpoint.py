@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastsgns import formats
+from fastsgns import formats, memory
 from fastsgns.config import SIMD
 from fastsgns.corpus import Corpus
 from fastsgns.trainer import NO_COUNTS, UNIT_WORDS, RunState, TrainingOptions, TrainingResult, check_finite
@@ -147,6 +147,7 @@ class CheckpointFile:
             return
         job = self.kept, metadata, state.result.epochs
         try:
+            memory.require(self.vectors.nbytes + self.outputs.nbytes, "copies for a checkpoint", "none are made")
             copies = np.array(self.vectors), np.array(self.outputs)
         except MemoryError:  # then all wait for the disk
             self.write(*job, self.vectors, self.outputs)

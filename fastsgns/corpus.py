@@ -16,8 +16,9 @@ from fastsgns import cache
 from fastsgns._encode import ERRORS, Chunk, TokenScanner
 from fastsgns.checks import check_choice, check_integer
 from fastsgns.idarrays import as_id_arrays, encode_id_arrays
+from fastsgns.memory import MemoryWatch
 from fastsgns.readers import whole_files
-from fastsgns.scan import PIECE_BYTES, Scanned, scan_files
+from fastsgns.scan import ENCODING, PIECE_BYTES, REMEDY, Scanned, scan_files
 from fastsgns.text import Source, find_files
 from fastsgns.vocabulary import Vocabulary, VocabularyRules
 
@@ -188,7 +189,14 @@ def encode_sentences(
         vocabulary, tokens, offsets, *read = encode_id_arrays(*arrays, rules, workers, vocabulary, progress)
         return vocabulary, Corpus(tokens, offsets, *read)
     scanner = TokenScanner()
-    scanner.add_all(sentences, (lambda done: progress(done, None)) if progress else None, REPORT_WORDS)
+    watch = MemoryWatch(ENCODING, REMEDY)
+
+    def report(done: int) -> None:
+        watch.look()
+        if progress:
+            progress(done, None)
+
+    scanner.add_all(sentences, report, REPORT_WORDS)
     if progress:
         progress(scanner.tokens, None)
     chunks, counts = scanner.chunks(), scanner.counts()

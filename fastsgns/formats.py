@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 
+from fastsgns import memory
 from fastsgns._records import decode
 
 __all__ = ["atomic_path", "load_tensors", "open_binary", "pack_keys", "save_tensors", "unpack_keys"]
@@ -184,6 +185,8 @@ def load_tensors(
         If there is no such file.
     ValueError
         If it is truncated, damaged, foreign, of another kind or of a later version.
+    MemoryError
+        If less memory is left than it takes.
     """
     if mmap not in (None, "r", "c"):
         raise ValueError(f"mmap={mmap!r}: choose None, 'r' (read-only) or 'c' (copy on write)")
@@ -196,6 +199,7 @@ def load_tensors(
         with safe_open(path, framework="numpy") as file:  # checks header, shapes and sizes against the file
             metadata = check_metadata((file.metadata() or {}).get(METADATA_KEY), kinds)
             if mmap is None:
+                memory.require(size, f"{path}, read as a whole", "map it with mmap='r', or mmap='c' to change it")
                 return {name: file.get_tensor(name) for name in file.keys()}, metadata  # noqa: SIM118 (no mapping)
         return map_tensors(path, mmap), metadata
     except (SafetensorError, ValueError, TypeError) as error:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fastsgns import memory
 from fastsgns._ids import IdTally
 from fastsgns.threads import in_threads
 from fastsgns.vocabulary import Vocabulary, VocabularyRules
@@ -113,6 +114,8 @@ def encode_id_arrays(
     )
     total.renumber(ids)
     kept = [int(counts[ids[place] >= 0].sum()) for counts, place in zip(counts_of_parts, places, strict=True)]
+    need, what = 4 * sum(kept) + 8 * len(offsets), f"{sum(kept):,} words in {len(offsets) - 1:,} sentences, encoded"
+    memory.require(need, what, "train on one part of them after the other")
     encoded, ends = np.empty(sum(kept), np.int32), np.zeros(len(offsets), np.int64)
 
     def translate(first: int, last: int, base: int, stop: int) -> Iterator[int]:

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fastsgns import memory
 from fastsgns.keyedvectors import KeyedVectors
 
 __all__ = [
@@ -19,6 +20,7 @@ __all__ = [
     "frozen_rows",
     "given_vectors",
     "initial_vectors",
+    "matrix_bytes",
     "padded",
     "start_from_given",
 ]
@@ -35,9 +37,20 @@ def aligned_matrix(rows: int, dim: int) -> NDArray[np.float32]:
     Zeroed memory is not touched before it is used, and NumPy asks the system for huge pages.
     """
     stride = -(-dim // 16) * 16
-    memory = np.zeros(rows * stride + 16, np.float32)
-    start = -(memory.ctypes.data // memory.itemsize) % 16
-    return memory[start : start + rows * stride].reshape(rows, stride)[:, :dim]
+    block = np.zeros(rows * stride + 16, np.float32)
+    start = -(block.ctypes.data // block.itemsize) % 16
+    return block[start : start + rows * stride].reshape(rows, stride)[:, :dim]
+
+
+def matrix_bytes(rows: int, dim: int) -> int:
+    """Of an `aligned_matrix`.
+
+    Examples
+    --------
+    >>> matrix_bytes(1_000_000, 100)
+    448000000
+    """
+    return rows * -(-dim // 16) * 64
 
 
 def as_aligned(vectors: NDArray[Any]) -> NDArray[np.float32]:
@@ -46,6 +59,9 @@ def as_aligned(vectors: NDArray[Any]) -> NDArray[np.float32]:
     usable = vectors.dtype == np.float32 and vectors.flags.writeable and vectors.ctypes.data % 64 == 0
     if usable and vectors.strides == (-(-dim // 16) * 64, 4):
         return vectors
+    memory.require(
+        matrix_bytes(rows, dim), f"a copy of {rows:,} x {dim} dimensions to train on", "free some memory first"
+    )
     aligned = aligned_matrix(rows, dim)
     aligned[:] = vectors
     return aligned
@@ -96,7 +112,7 @@ def given_vectors(init_vectors: InitVectors, vector_size: int) -> KeyedVectors:
 
 
 def start_from_given(
-    vectors: NDArray[np.float32], words: Sequence[Hashable], given: KeyedVectors, freeze: Freeze
+    vectors: NDArray[np.float32], words: Sequence[Hashable], given: KeyedVectors, freeze: Freeze, first: bool
 ) -> NDArray[np.float32] | None:
     """Copy the vectors that are given for words into their rows.
 
@@ -109,6 +125,8 @@ def start_from_given(
         Of the same dimensions.
     freeze : bool or iterable of words
         Which words training shall leave as they are: True for all that are given, or those named.
+    first : bool
+        Whether these are the first words of a model: one of them at least must be given.
 
     Returns
     -------
@@ -118,7 +136,7 @@ def start_from_given(
     Raises
     ------
     ValueError
-        If a vector that is given is not finite.
+        If a vector that is given is not finite, or none is given.
     """
     theirs = np.array([given.key_to_index.get(word, -1) for word in words], np.int64)
     found = np.flatnonzero(theirs >= 0)
@@ -128,7 +146,10 @@ def start_from_given(
     if len(found):
         logger.info("%d of %d words start from given vectors", len(found), len(words))
     elif len(words):
-        logger.warning("init_vectors hold none of %d words: are they of the same language and case?", len(words))
+        problem = f"init_vectors hold none of {len(words)} words: are they of the same language and case?"
+        if first:
+            raise ValueError(problem)
+        logger.warning("%s", problem)
     locks = np.ones(len(words), np.float32)
     if freeze is True:
         locks[found] = 0

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fastsgns import memory
 from fastsgns.vectormath import best_first, dots, safe_lengths, unit_rows
 
 __all__ = ["nearest"]
@@ -59,7 +60,10 @@ def nearest(
     [[0, 2], [1, 2]]
     """
     dtype = np.result_type(vectors, np.float32)
-    rows = np.empty((total, min(count, len(vectors))), np.intp)
+    shape = total, min(count, len(vectors))
+    what = f"{shape[0]:,} queries x {shape[1]:,} nearest x {8 + dtype.itemsize} bytes"
+    memory.require(shape[0] * shape[1] * (8 + dtype.itemsize), what, "give a lower topn, or fewer queries at once")
+    rows = np.empty(shape, np.intp)
     cosines = np.empty(rows.shape, dtype)
     lengths = safe_lengths(norms)
 

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastsgns._encode import BadText, Chunk, TextScanner
+from fastsgns.memory import MemoryWatch
 from fastsgns.text import Piece, not_text, pieces, stored_size
 
 __all__ = ["PIECE_BYTES", "Scanned", "scan_files"]
@@ -25,6 +26,9 @@ PIECE_NUMBERS = 1 << 40
 MOST_PIECES = 16384
 POLL_SECONDS = 0.05
 JOIN_SECONDS = 2.0  # for all threads together
+# For the error of a corpus that finds no memory.
+ENCODING = "the corpus is kept encoded, 4 bytes a word and 8 a sentence, while it is trained"
+REMEDY = "train on one part of it after the other, or on a machine with more"
 
 
 @dataclass
@@ -48,6 +52,8 @@ def scan_files(
     ------
     ValueError, OSError
         Of the first piece that has something wrong.
+    MemoryError
+        When there is hardly any left.
     """
     sizes = [stored_size(path) for path in files]
     total = None if None in sizes else sum(size or 0 for size in sizes)
@@ -58,12 +64,15 @@ def scan_files(
         threading.Thread(target=scan.work, args=(i, scanner), name=f"fastsgns-scan-{i}", daemon=True)
         for i, scanner in enumerate(scanners)
     ]
+    watch = MemoryWatch(ENCODING, REMEDY)
+    watch.look()
     try:
         for thread in threads:
             thread.start()
         for thread in threads:
             while thread.is_alive():
                 thread.join(POLL_SECONDS)
+                watch.look()
                 if progress:
                     progress(scan.bytes_done, total)
     finally:  # after an interrupt; a thread that waits for a pipe is left to itself

@@ -10,7 +10,7 @@ from typing import IO, TYPE_CHECKING, Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from fastsgns import _records
+from fastsgns import _records, memory
 from fastsgns.formats import COMPRESSED
 
 if TYPE_CHECKING:
@@ -82,12 +82,15 @@ class VectorFile:
                 f"{self.path} declares {self.count} vectors of {self.dim} dimensions, but its {size} bytes cannot"
                 " hold them: it is truncated or of another format (binary=True or False?)"
             )
+        what = f"{self.path}: {count:,} vectors of {self.dim:,} dimensions of {dtype}"
         try:
+            memory.require(count * self.dim * dtype.itemsize, what, "give a limit or a smaller datatype")
             return np.empty((count, self.dim), dtype)
-        except (MemoryError, ValueError):
-            raise ValueError(
-                f"{self.path}: {count} vectors of {self.dim} dimensions are more than memory can hold"
-            ) from None
+        except (MemoryError, ValueError) as error:
+            if isinstance(error, MemoryError) and (checked or self.count is None):
+                raise
+            # What a compressed file declares may as well be nonsense.
+            raise ValueError(f"{self.path} declares more than memory can hold: {error}") from None
 
     @cached_property
     def scratch(self) -> NDArray[Any]:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastsgns import formats, modelfile
+from fastsgns import footprint, formats, memory, modelfile
 from fastsgns._encode import ERRORS
 from fastsgns.building import VocabularyBuilder
 from fastsgns.checkpoint import CheckpointFile, identity, parse_every
@@ -302,6 +302,8 @@ class Word2Vec(VocabularyBuilder):
             Before `build_vocab`.
         FloatingPointError
             If the learning rate is so high that the vectors overflow.
+        MemoryError
+            If corpus, tables and threads do not fit into the memory that is left.
         """
         if self._vocabulary is None:
             raise RuntimeError("there is no vocabulary yet: call build_vocab with the corpus first")
@@ -328,6 +330,7 @@ class Word2Vec(VocabularyBuilder):
             compute_loss=self.compute_loss if compute_loss is None else compute_loss,
         )
         self._check_rows()
+        self._check_scratch(corpus, options)
         if options.alpha > self.min_alpha_yet_reached:
             rates = self.min_alpha_yet_reached, options.alpha
             logger.warning("alpha rises from %g to %g: start_alpha=model.min_alpha_yet_reached goes on instead", *rates)
@@ -393,6 +396,16 @@ class Word2Vec(VocabularyBuilder):
                 f"wv or syn1neg no longer fits the vocabulary of {shape[0]} words x {shape[1]}: words were added or"
                 " sorted, or a matrix replaced; change a copy, copy.deepcopy(model.wv), and save it by its own save"
             )
+
+    def _check_scratch(self, corpus: Corpus, options: TrainingOptions) -> None:
+        """MemoryError if there is too little for what training takes besides the matrices."""
+        threads = footprint.threads(options, len(corpus.tokens))
+        memory.require(
+            footprint.table_bytes(len(self.wv)) + threads * footprint.thread_bytes(options, self.vector_size),
+            f"tables for {len(self.wv):,} words, and for each of {threads} threads arrays of"
+            f" window={options.window} x negative={options.negative}",
+            "give a lower window, negative or workers",
+        )
 
     def _make_report(self, corpus: Corpus, options: TrainingOptions, result: TrainingResult) -> None:
         self.report = {
@@ -468,7 +481,10 @@ class Word2Vec(VocabularyBuilder):
 
     def averaged_wv(self) -> KeyedVectors:
         """The mean of every word's input and output vector, as GloVe's authors sum theirs (Pennington et al. 2014)."""
-        mean = (self.wv.vectors + self.syn1neg) / np.float32(2)
+        what = f"another {len(self.wv):,} vectors of {self.vector_size} dimensions"
+        memory.require(self.wv.vectors.nbytes, what, "context_wv and wv take none")
+        mean = self.wv.vectors + self.syn1neg
+        mean /= 2
         return KeyedVectors.from_arrays(self.wv.index_to_key, mean, self.wv.expandos.get("count"))
 
     def init_sims(self, replace: bool = False) -> None:

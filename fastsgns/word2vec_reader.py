@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
+from fastsgns import memory
 from fastsgns.formats import DAMAGED, PathLike, open_binary
 from fastsgns.vectorfile import BATCH_ROWS, BinaryFile, TextFile, VectorFile
 
@@ -73,6 +74,9 @@ def read_vectors(
             if len(keys) == len(vectors):
                 if file.count is not None:
                     break
+                memory.require(
+                    vectors.nbytes, f"{path}, more than {len(keys):,} vectors", "give a limit or a smaller datatype"
+                )
                 grown = np.empty((2 * len(vectors), file.dim), dtype)
                 grown[: len(vectors)] = vectors
                 vectors = grown

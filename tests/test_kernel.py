@@ -1,5 +1,7 @@
 """Every kernel variant that this machine runs against the plain NumPy reference."""
 
+import mmap
+import sys
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -9,6 +11,7 @@ import reference
 from fastsgns import _train
 from fastsgns.sampling import SHARING, block_shape, keep_thresholds, noise_probabilities, noise_table
 
+MAP_NORESERVE = 0x4000  # mmap has it from Python 3.13 on
 VARIANTS = [name for name, supported in _train.compiled_variants().items() if supported]
 
 
@@ -174,6 +177,51 @@ def test_nan_reaches_the_loss(simd):
     job = make_job(sharing="window")
     job["input_vectors"][0, 0] = np.nan
     assert np.isnan(run(job, simd)[4])
+
+
+def zeros_that_take_no_memory(rows, stride):
+    """A matrix of zeros, of which only what is written to is there."""
+    try:
+        memory = mmap.mmap(-1, 4 * rows * stride, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | MAP_NORESERVE)
+    except (OSError, OverflowError) as error:
+        pytest.skip(f"no {4 * rows * stride} bytes of address space: {error}")
+    return np.frombuffer(memory, np.float32).reshape(rows, stride)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="MAP_NORESERVE is Linux's")
+@pytest.mark.parametrize("sharing", SHARING)
+@pytest.mark.parametrize("simd", VARIANTS)
+def test_rows_lie_where_they_should_beyond_2_to_the_32_floats(simd, sharing, monkeypatch):
+    """Words in two places: their rows begin at 2**31 and 2**32 floats, and in 32 bits would fall on the first rows."""
+    stride, near = 4096, 20
+    places = np.concatenate([2**19 + np.arange(near), 2**20 + np.arange(near)])  # the real id of every word
+    rows = int(places[-1]) + 1
+    job = make_job(sharing=sharing, dim=stride, words=len(places), scale=0.02, lengths=(40, 7, 30))
+    kernel = dict(job, tokens=places[job["tokens"]].astype(np.int32))
+    for name in ("input_vectors", "output_vectors"):
+        kernel[name] = zeros_that_take_no_memory(rows, stride)
+        kernel[name][places] = job[name]
+    kernel["keep"] = np.zeros(rows, np.uint32)
+    kernel["keep"][places] = job["keep"]
+    kernel["noise"] = np.zeros(rows, job["noise"].dtype)  # every draw becomes its alias
+    kernel["noise"]["alias"] = places[np.arange(rows) % len(places)]
+    small = {int(place): word for word, place in enumerate(places)}
+    blocks = reference.blocks
+
+    def blocks_of_words(_, epoch, unit):
+        for windows, noise, rate in blocks(kernel, epoch, unit):
+            windows = [(small[center], [small[word] for word in contexts]) for center, contexts in windows]
+            yield windows, [small[word] for word in noise], rate
+
+    monkeypatch.setattr(reference, "blocks", blocks_of_words)
+    expected = [job[name].astype(np.float64) for name in ("input_vectors", "output_vectors")]
+    pairs, _, _ = reference.train(job, 0, *expected)
+    assert run(kernel, simd)[2] == pairs > 0
+    for name, matrix_ in zip(("input_vectors", "output_vectors"), expected, strict=True):
+        np.testing.assert_allclose(kernel[name][places], matrix_, rtol=2e-4, atol=2e-5)
+        changed = (kernel[name][places] != job[name]).any(axis=1)
+        assert changed[:near].any() and changed[near:].any()
+        assert not kernel[name][:near].any() and not kernel[name][places - 2**19 + near].any()
 
 
 def test_every_token_is_a_centre_once_whatever_the_units():

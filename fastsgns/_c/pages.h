@@ -3,6 +3,7 @@
 #define FASTSGNS_PAGES_H
 
 #include <stdlib.h>
+#include <string.h>
 #ifdef __GLIBC__
 #include <malloc.h>
 #endif
@@ -56,4 +57,15 @@ static size_t pages_whole(size_t bytes) {
 enum { PAGES_DIVISIBLE = 1 };
 
 #endif
+
+/* A block's bytes in a larger one, whose rest is zeros; NULL if there is no memory: then the block stays. An allocator
+ * would keep much of what a thread outgrows and frees for that thread alone. */
+static void *pages_grow(void *memory, size_t bytes, size_t more) {
+    void *grown = pages_reserve(more);
+    if (!grown || !memory) return grown;
+    memcpy(grown, memory, bytes);
+    pages_release(memory, bytes);
+    return grown;
+}
+
 #endif

@@ -5,7 +5,6 @@
 #define FASTSGNS_TALLY_H
 
 #include <stdint.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "pages.h"
@@ -43,16 +42,16 @@ typedef struct {
 
 static void tally_free(tally *t) {
     pages_release(t->small, TALLY_SMALL * sizeof *t->small);
-    free(t->slots);
-    free(t->counts);
-    free(t->keys);
+    if (t->slots) pages_release(t->slots, sizeof *t->slots << (64 - t->shift));
+    pages_release(t->counts, (size_t)t->capacity * sizeof *t->counts);
+    pages_release(t->keys, (size_t)t->capacity * sizeof *t->keys);
     memset(t, 0, sizeof *t);
 }
 
 static int tally_init(tally *t) {
     memset(t, 0, sizeof *t);
     t->shift = 64 - 10;
-    t->slots = (tally_slot *)calloc((size_t)1 << (64 - t->shift), sizeof *t->slots);
+    t->slots = (tally_slot *)pages_reserve_table(sizeof *t->slots << (64 - t->shift));
     t->small = (tally_entry *)pages_reserve(TALLY_SMALL * sizeof *t->small);
     if (t->slots && t->small) return 0;
     tally_free(t);
@@ -61,11 +60,12 @@ static int tally_init(tally *t) {
 
 static int tally_grow(tally *t) {
     int64_t capacity = t->capacity < 1024 ? 1024 : t->capacity / 2 * 3;
-    int64_t *counts = (int64_t *)realloc(t->counts, (size_t)capacity * sizeof *counts), *keys;
-    if (!counts) return -1;
+    size_t bytes = (size_t)t->capacity * sizeof *t->keys, more = (size_t)capacity * sizeof *t->keys;
+    int64_t *counts = (int64_t *)pages_reserve(more), *keys = counts ? (int64_t *)pages_grow(t->keys, bytes, more) : NULL;
+    if (!keys) return pages_release(counts, more), -1;
+    if (bytes) memcpy(counts, t->counts, bytes);
+    pages_release(t->counts, bytes);
     t->counts = counts;
-    keys = (int64_t *)realloc(t->keys, (size_t)capacity * sizeof *keys);
-    if (!keys) return -1;
     t->keys = keys;
     t->capacity = capacity;
     return 0;
@@ -92,13 +92,13 @@ static inline tally_slot *tally_find(const tally *t, int64_t key) {
 
 static int tally_grow_slots(tally *t) {
     size_t size = (size_t)1 << (64 - t->shift);
-    tally_slot *old = t->slots, *slots = (tally_slot *)calloc(2 * size, sizeof *slots);
+    tally_slot *old = t->slots, *slots = (tally_slot *)pages_reserve_table(2 * size * sizeof *slots);
     if (!slots) return -1;
     t->slots = slots;
     t->shift--;
     for (size_t i = 0; i < size; i++)
         if (old[i].entry.id) *tally_find(t, old[i].key) = old[i];
-    free(old);
+    pages_release(old, size * sizeof *old);
     return 0;
 }
 

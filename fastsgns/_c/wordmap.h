@@ -73,8 +73,8 @@ static int wordmap_init(wordmap *map) {
 
 static void wordmap_free(wordmap *map) {
     if (map->slots) pages_release(map->slots, sizeof *map->slots << (64 - map->shift));
-    free(map->first);
-    free(map->bytes);
+    pages_release(map->first, (size_t)map->first_capacity * sizeof *map->first);
+    pages_release(map->bytes, map->bytes_capacity);
     memset(map, 0, sizeof *map);
 }
 
@@ -99,7 +99,8 @@ static int wordmap_grow(wordmap *map) {
 static int wordmap_append_first(wordmap *map, int64_t first) {
     if (map->size == map->first_capacity) {
         int32_t capacity = map->size < 1024 ? 1024 : map->size > INT32_MAX / 3 * 2 ? INT32_MAX : map->size / 2 * 3;
-        int64_t *grown = (int64_t *)realloc(map->first, (size_t)capacity * sizeof *grown);
+        size_t bytes = (size_t)map->first_capacity * sizeof *map->first;
+        int64_t *grown = (int64_t *)pages_grow(map->first, bytes, (size_t)capacity * sizeof *grown);
         if (!grown) return WORDMAP_NO_MEMORY;
         map->first = grown;
         map->first_capacity = capacity;
@@ -159,7 +160,7 @@ static wordmap_slot *wordmap_insert(wordmap *map, const wordmap_query *query, in
     if (length > WORDMAP_INLINE) {
         if (map->bytes_used + length > map->bytes_capacity) {
             size_t capacity = (map->bytes_used + length) / 2 * 3 + 4096;
-            uint8_t *grown = (uint8_t *)realloc(map->bytes, capacity);
+            uint8_t *grown = (uint8_t *)pages_grow(map->bytes, map->bytes_capacity, capacity);
             if (!grown) return NULL;
             map->bytes = grown;
             map->bytes_capacity = capacity;

@@ -1,0 +1,158 @@
+"""What memory is left for this process, by the machine, its control groups and its own limits; the error for more."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+
+__all__ = ["MemoryWatch", "gigabytes", "limits", "require", "resident_bytes"]
+
+logger = logging.getLogger(__name__)
+
+# A watch speaks up when this little is left, or when as much as was taken since its last look would be.
+LEAST_LEFT = 16 << 20
+
+Limit = tuple[str, int, int]
+
+
+def limits(root: Path = Path("/")) -> Iterator[Limit]:
+    """Each limit on this process as its name, the bytes of memory it leaves, and those of swap beyond them.
+
+    None is given on a system that does not tell: where there is no /proc, no need is refused.
+
+    Parameters
+    ----------
+    root : Path
+        Of the file system that /proc and /sys are read from.
+
+    Notes
+    -----
+    Page cache counts as left: the system drops it for whoever needs memory. So does free swap, since what other
+    processes leave idle can go there; but training from swap is slow, and `require` warns of it.
+    """
+    machine = numbers(root / "proc/meminfo")
+    if "MemAvailable:" not in machine:
+        return
+    swap = machine.get("SwapFree:", 0) * 1024
+    yield "this machine", machine["MemAvailable:"] * 1024, swap
+    for line in text(root / "proc/self/cgroup").splitlines():
+        _, controllers, path = line.split(":", 2)
+        place = Path(path.lstrip("/"))
+        for group in (place, *place.parents):
+            # In a container both the machine's paths and the container's own may be there; what is not is passed over.
+            if not controllers:
+                yield from left_by_group_v2(root / "sys/fs/cgroup" / group, swap)
+            elif "memory" in controllers.split(","):
+                yield from left_by_group_v1(root / "sys/fs/cgroup/memory" / group, swap)
+    yield from left_by_rlimits(numbers(root / "proc/self/status"))
+
+
+def left_by_group_v2(group: Path, swap: int) -> Iterator[Limit]:
+    most, used = number(group / "memory.max"), number(group / "memory.current")
+    if most is None or used is None:  # "max", or no such group
+        return
+    cached = numbers(group / "memory.stat")
+    names = "inactive_file", "active_file", "slab_reclaimable"
+    most_swap, used_swap = number(group / "memory.swap.max"), number(group / "memory.swap.current")
+    if most_swap is not None:
+        swap = min(swap, max(0, most_swap - (used_swap or 0)))
+    yield f"control group {group}", max(0, most - used + sum(cached.get(name, 0) for name in names)), swap
+
+
+def left_by_group_v1(group: Path, swap: int) -> Iterator[Limit]:
+    most, used = number(group / "memory.limit_in_bytes"), number(group / "memory.usage_in_bytes")
+    if most is None or used is None:
+        return
+    cached = numbers(group / "memory.stat")
+    names = "total_inactive_file", "total_active_file"
+    yield f"control group {group}", max(0, most - used + sum(cached.get(name, 0) for name in names)), swap
+
+
+def left_by_rlimits(status: dict[str, int]) -> Iterator[Limit]:
+    try:
+        import resource
+    except ImportError:  # Windows
+        return
+    for kind, name, used in (
+        (resource.RLIMIT_AS, "RLIMIT_AS (ulimit -v)", "VmSize:"),
+        (resource.RLIMIT_DATA, "RLIMIT_DATA (ulimit -d)", "VmData:"),
+    ):
+        most = resource.getrlimit(kind)[0]
+        if most != resource.RLIM_INFINITY and used in status:
+            yield name, max(0, most - status[used] * 1024), 0
+
+
+def require(need: int, what: str, remedy: str) -> None:
+    """MemoryError if `need` bytes are more than is left; a warning in the log if that takes swap.
+
+    Parameters
+    ----------
+    need : int
+        Bytes that will be written to, beyond those that have been.
+    what : str
+        What they are for, with the sum.
+    remedy : str
+        What to change.
+
+    Examples
+    --------
+    >>> require(1 << 10, "1,024 vectors of 1 byte", "take fewer")
+    """
+    for name, memory, swap in limits():
+        left = f"{gigabytes(memory)} are left by {name}" + (f", and {gigabytes(swap)} of swap" if swap else "")
+        if need > memory + swap:
+            raise MemoryError(f"{what}: {gigabytes(need)} are needed, {left}; {remedy}")
+        if need > memory:
+            logger.warning("%s: %s are needed, %s, which is slow; %s", what, gigabytes(need), left, remedy)
+
+
+def resident_bytes() -> int:
+    """What this process holds now; 0 where the system does not tell."""
+    return numbers(Path("/proc/self/status")).get("VmRSS:", 0) * 1024
+
+
+def gigabytes(size: int) -> str:
+    return f"{size / 1e9:,.2f} GB"
+
+
+class MemoryWatch:
+    """For what grows by nobody knows how much: each look raises MemoryError if there may be no memory for the next.
+
+    Parameters
+    ----------
+    what, remedy : str
+        As in `require`.
+    """
+
+    def __init__(self, what: str, remedy: str) -> None:
+        self.what, self.remedy = what, remedy
+        self.last = 0
+
+    def look(self) -> None:
+        """To be called often enough: what has gone since the last look should fit once more."""
+        found = [(memory + swap, name) for name, memory, swap in limits()]
+        if not found:
+            return
+        left, name = min(found)
+        if left < max(LEAST_LEFT, self.last - left):
+            raise MemoryError(f"{self.what}, and only {gigabytes(left)} are left by {name}; {self.remedy}")
+        self.last = left
+
+
+def text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="ascii", errors="replace")
+    except OSError:
+        return ""
+
+
+def number(path: Path) -> int | None:
+    content = text(path).strip()
+    return int(content) if content.isdigit() else None
+
+
+def numbers(path: Path) -> dict[str, int]:
+    """The first number of each line by what stands before it."""
+    fields = (line.split() for line in text(path).splitlines())
+    return {line[0]: int(line[1]) for line in fields if len(line) > 1 and line[1].isdigit()}
