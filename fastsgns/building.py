@@ -18,15 +18,7 @@ from fastsgns.checks import check_integer, plain
 from fastsgns.config import peak_rss_bytes
 from fastsgns.corpus import Corpus, encode_files, encode_sentences, recoded
 from fastsgns.keyedvectors import KeyedVectors
-from fastsgns.matrices import (
-    Freeze,
-    InitVectors,
-    aligned_matrix,
-    given_vectors,
-    initial_vectors,
-    matrix_bytes,
-    start_from_given,
-)
+from fastsgns.matrices import Freeze, InitVectors, aligned_matrix, given_vectors, initial_vectors, start_from_given
 from fastsgns.progress import progress_bar
 from fastsgns.readers import whole_files
 from fastsgns.text import Source
@@ -290,7 +282,7 @@ class VocabularyBuilder:
         assert self._vocabulary is not None
         vocabulary, old = self._vocabulary, len(self.wv)
         shape = len(vocabulary), self.vector_size
-        self._check_memory(vocabulary)
+        footprint.require_model(len(vocabulary), self.vector_size, self.options(), vocabulary.raw_words)
         vectors, outputs = aligned_matrix(*shape), aligned_matrix(*shape)
         vectors[:old], outputs[:old] = self.wv.vectors, self.syn1neg
         vectors[old:] = initial_vectors(len(vocabulary) - old, self.vector_size, int(plain(self.seed)) + old)
@@ -345,22 +337,11 @@ class VocabularyBuilder:
         >>> estimate["vectors"], round(estimate["total"] / 1e9, 1)
         (1216000000, 2.6)
         """
-        words, options, corpus = len(self.wv), self.options(), self._corpus
-        keys: list[Any] | None = self.wv.index_to_key
-        threads = options.workers
-        if vocab_size is not None:
-            words, keys, corpus = int(vocab_size), None, None
-        elif corpus is not None:
-            threads = footprint.threads(options, len(corpus.tokens))
-        matrix = matrix_bytes(words, self.vector_size)
-        report = {} if report is None else report
-        report.update(
-            vocab=footprint.string_bytes(words, keys) + footprint.index_bytes(words, keys),
-            vectors=matrix,
-            syn1neg=matrix,
-            tables=footprint.table_bytes(words),
-            threads=threads * footprint.thread_bytes(options, self.vector_size),
-        )
+        report, corpus = {} if report is None else report, None if vocab_size is not None else self._corpus
+        keys = self.wv.index_to_key if vocab_size is None else None
+        words = len(self.wv) if vocab_size is None else int(vocab_size)
+        tokens = None if corpus is None else len(corpus.tokens)
+        report.update(footprint.parts(words, self.vector_size, self.options(), tokens, keys))
         if corpus is not None:
             report["corpus"] = corpus.tokens.nbytes + corpus.offsets.nbytes
             report["reading"] = self._reading_bytes
@@ -389,27 +370,13 @@ class VocabularyBuilder:
             self.wv.__dict__.update(of_vectors)
             raise
 
-    def _check_memory(self, vocabulary: Vocabulary) -> None:
-        """MemoryError if there is too little for new matrices and what training takes besides."""
-        words, options = len(vocabulary), self.options()
-        threads = footprint.threads(options, vocabulary.raw_words)
-        matrices = 2 * matrix_bytes(words, self.vector_size)
-        others = footprint.index_bytes(words) + footprint.table_bytes(words)
-        others += threads * footprint.thread_bytes(options, self.vector_size)
-        memory.require(
-            matrices + others,
-            f"{words:,} words x {self.vector_size} dimensions x 4 bytes in two matrices are"
-            f" {memory.gigabytes(matrices)}, with {memory.gigabytes(others)} for tables and {threads} threads",
-            "give a higher min_count, or a lower max_final_vocab or vector_size",
-        )
-
     def _check_update(self, update: bool) -> None:
         if update and self._vocabulary is None:
             raise RuntimeError("update=True, but there is no vocabulary yet: call build_vocab without it first")
 
     def _begin(self, vocabulary: Vocabulary) -> None:
         """Untrained matrices for a vocabulary; nothing has changed if there is no memory for them."""
-        self._check_memory(vocabulary)
+        footprint.require_model(len(vocabulary), self.vector_size, self.options(), vocabulary.raw_words)
         vectors = initial_vectors(len(vocabulary), self.vector_size, int(plain(self.seed)))
         locks = self._start_from_given(vectors, vocabulary.words, first=True)
         if self.init_vectors is not None and not isinstance(self.freeze, bool):

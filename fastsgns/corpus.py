@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastsgns import cache
+from fastsgns import cache, memory
 from fastsgns._encode import ERRORS, Chunk, TokenScanner
 from fastsgns.checks import check_choice, check_integer
 from fastsgns.idarrays import as_id_arrays, encode_id_arrays
@@ -223,11 +223,14 @@ def assemble(
 
 def recoded(corpus: Corpus, ids: NDArray[np.int32]) -> Corpus:
     """The corpus with every id i replaced by ids[i]; words whose new id is negative are left out."""
+    size = len(corpus.tokens)
+    memory.require((4 + 1 + 4) * size, f"{size:,} words of the corpus, encoded anew", REMEDY)
     tokens = ids[corpus.tokens]
     kept = tokens >= 0
-    sums = np.zeros(len(kept) + 1, np.int64)
-    np.cumsum(kept, out=sums[1:])
-    offsets = np.unique(sums[corpus.offsets])  # of sentences with nothing left, once
+    lengths = np.add.reduceat(kept, corpus.offsets[:-1], dtype=np.int64) if size else np.zeros(0, np.int64)
+    lengths = lengths[lengths > 0]
+    offsets = np.zeros(len(lengths) + 1, np.int64)
+    np.cumsum(lengths, out=offsets[1:])
     return Corpus(tokens[kept], offsets, corpus.raw_words, corpus.sentences_read)
 
 

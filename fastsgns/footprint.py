@@ -1,4 +1,4 @@
-"""How many bytes a model in training takes besides its matrices: words, tables, and the threads' scratch memory."""
+"""How many bytes a model in training takes, and whether they are left: words, matrices, tables, threads' scratch."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-from fastsgns import sampling
+from fastsgns import memory, sampling
+from fastsgns.matrices import matrix_bytes
 from fastsgns.trainer import UNIT_WORDS, TrainingOptions
 
-__all__ = ["index_bytes", "string_bytes", "table_bytes", "thread_bytes", "threads"]
+__all__ = ["parts", "require_model", "require_scratch", "thread_bytes"]
 
 # An object of Python's begins at a multiple of so many bytes.
 OBJECT_ALIGNMENT = 16
@@ -17,6 +18,53 @@ OBJECT_ALIGNMENT = 16
 USUAL_STRING = 64
 # Entries of the kernels' tables for a word: the keep-threshold, and of the noise table threshold and alias.
 TABLE_ENTRY = 4 + 8
+
+
+def parts(
+    words: int, dim: int, options: TrainingOptions, tokens: int | None = None, keys: Sequence[Any] | None = None
+) -> dict[str, int]:
+    """Bytes of all that is there during training but for the corpus; see `Word2Vec.estimate_memory`.
+
+    Parameters
+    ----------
+    words, dim : int
+        Rows and columns of a matrix.
+    tokens : int, optional
+        Words of the corpus: a short one is not for all threads.
+    keys : sequence, optional
+        The words.
+    """
+    matrix = matrix_bytes(words, dim)
+    return {
+        "vocab": string_bytes(words, keys) + index_bytes(words, keys),
+        "vectors": matrix,
+        "syn1neg": matrix,
+        "tables": words * TABLE_ENTRY,
+        "threads": threads(options, tokens) * thread_bytes(options, dim),
+    }
+
+
+def require_model(words: int, dim: int, options: TrainingOptions, tokens: int) -> None:
+    """MemoryError if too little is left for new matrices and what training takes besides. The words are there."""
+    sizes = parts(words, dim, options, tokens)
+    matrices, others = sizes["vectors"] + sizes["syn1neg"], index_bytes(words) + sizes["tables"] + sizes["threads"]
+    memory.require(
+        matrices + others,
+        f"{words:,} words x {dim} dimensions x 4 bytes in two matrices are {memory.gigabytes(matrices)}, with"
+        f" {memory.gigabytes(others)} for tables and {threads(options, tokens)} threads",
+        "give a higher min_count, or a lower max_final_vocab or vector_size",
+    )
+
+
+def require_scratch(words: int, dim: int, options: TrainingOptions, tokens: int) -> None:
+    """MemoryError if too little is left for what training takes besides matrices."""
+    sizes = parts(words, dim, options, tokens)
+    memory.require(
+        sizes["tables"] + sizes["threads"],
+        f"tables for {words:,} words, and for each of {threads(options, tokens)} threads arrays of"
+        f" window={options.window} x negative={options.negative}",
+        "give a lower window, negative or workers",
+    )
 
 
 def string_bytes(words: int, keys: Sequence[Any] | None = None) -> int:
@@ -36,14 +84,9 @@ def index_bytes(words: int, keys: Sequence[Any] | None = None) -> int:
     return words * (2 * 8 + 32 + 2 * 8) + dictionary
 
 
-def table_bytes(words: int) -> int:
-    """Of the tables that the kernel draws from."""
-    return words * TABLE_ENTRY
-
-
-def threads(options: TrainingOptions, tokens: int) -> int:
+def threads(options: TrainingOptions, tokens: int | None) -> int:
     """How many threads train a corpus of so many words: no more than there are work units."""
-    return min(options.workers, -(-tokens // UNIT_WORDS))
+    return options.workers if tokens is None else min(options.workers, -(-tokens // UNIT_WORDS))
 
 
 def thread_bytes(options: TrainingOptions, dim: int) -> int:
@@ -52,7 +95,7 @@ def thread_bytes(options: TrainingOptions, dim: int) -> int:
     left, right = options.window if isinstance(options.window, tuple) else (options.window, options.window)
     inputs = shape["centers"] + left + right
     outputs = -(-(shape["centers"] + shape["noise_words"]) // 16) * 16
-    stride = -(-dim // 16) * 16
+    stride = matrix_bytes(1, dim) // 4
     grids = 3 * inputs * outputs * 4  # logits, and the pairs of two blocks
     rows = (inputs + 1) * stride * 4  # old inputs and a blank row
     lists = inputs * (4 + 16 + 2 * 12) + outputs * (4 + 2 * 12) + 4 * 1024

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +13,10 @@ logger = logging.getLogger(__name__)
 
 # A watch speaks up when this little is left, or when as much as was taken since its last look would be.
 LEAST_LEFT = 16 << 20
+# It looks no more often than that, since a look costs a millisecond.
+LOOK_SECONDS = 0.2
+# Control groups of version 1 have so many bytes where they have no limit.
+NO_LIMIT = 1 << 62
 
 Limit = tuple[str, int, int]
 
@@ -49,8 +54,8 @@ def limits(root: Path = Path("/")) -> Iterator[Limit]:
 
 
 def left_by_group_v2(group: Path, swap: int) -> Iterator[Limit]:
-    most, used = number(group / "memory.max"), number(group / "memory.current")
-    if most is None or used is None:  # "max", or no such group
+    most = number(group / "memory.max")
+    if most is None or (used := number(group / "memory.current")) is None:
         return
     cached = numbers(group / "memory.stat")
     names = "inactive_file", "active_file", "slab_reclaimable"
@@ -61,8 +66,8 @@ def left_by_group_v2(group: Path, swap: int) -> Iterator[Limit]:
 
 
 def left_by_group_v1(group: Path, swap: int) -> Iterator[Limit]:
-    most, used = number(group / "memory.limit_in_bytes"), number(group / "memory.usage_in_bytes")
-    if most is None or used is None:
+    most = number(group / "memory.limit_in_bytes")
+    if most is None or (used := number(group / "memory.usage_in_bytes")) is None:
         return
     cached = numbers(group / "memory.stat")
     names = "total_inactive_file", "total_active_file"
@@ -127,10 +132,13 @@ class MemoryWatch:
 
     def __init__(self, what: str, remedy: str) -> None:
         self.what, self.remedy = what, remedy
-        self.last = 0
+        self.last, self.next_look = 0, 0.0
 
     def look(self) -> None:
-        """To be called often enough: what has gone since the last look should fit once more."""
+        """To be called again and again: what has gone since the last look should fit once more."""
+        if time.monotonic() < self.next_look:
+            return
+        self.next_look = time.monotonic() + LOOK_SECONDS
         found = [(memory + swap, name) for name, memory, swap in limits()]
         if not found:
             return
@@ -148,8 +156,9 @@ def text(path: Path) -> str:
 
 
 def number(path: Path) -> int | None:
+    """What is in a file of one number; None if there is none, or it stands for no limit, as "max" does."""
     content = text(path).strip()
-    return int(content) if content.isdigit() else None
+    return int(content) if content.isdigit() and int(content) < NO_LIMIT else None
 
 
 def numbers(path: Path) -> dict[str, int]:

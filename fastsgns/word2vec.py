@@ -110,8 +110,9 @@ class Word2Vec(VocabularyBuilder):
     corpus_cache : path, optional
         Keep the encoded corpus in this memory-mapped file, and use it again while source and parameters are unchanged.
     init_vectors : KeyedVectors or path, optional
-        Vectors to start from, for the words that they have; others start at random. A path is of a native file or, if
-        it ends in .bin, .txt or .vec (packed or not), of word2vec's format.
+        Vectors to start from, for the words that they have; others start at random. One word at least must have one,
+        but for updates. A path is of a native file or, if it ends in .bin, .txt or .vec (packed or not), of word2vec's
+        format.
     freeze : bool or iterable of words, default False
         Input vectors that training leaves as they are: True for all that `init_vectors` gives, or those named. Later,
         ``wv.vectors_lockf`` says so, an array with 0 for every frozen word and 1 for the others.
@@ -330,7 +331,7 @@ class Word2Vec(VocabularyBuilder):
             compute_loss=self.compute_loss if compute_loss is None else compute_loss,
         )
         self._check_rows()
-        self._check_scratch(corpus, options)
+        footprint.require_scratch(len(self.wv), self.vector_size, options, len(corpus.tokens))
         if options.alpha > self.min_alpha_yet_reached:
             rates = self.min_alpha_yet_reached, options.alpha
             logger.warning("alpha rises from %g to %g: start_alpha=model.min_alpha_yet_reached goes on instead", *rates)
@@ -396,16 +397,6 @@ class Word2Vec(VocabularyBuilder):
                 f"wv or syn1neg no longer fits the vocabulary of {shape[0]} words x {shape[1]}: words were added or"
                 " sorted, or a matrix replaced; change a copy, copy.deepcopy(model.wv), and save it by its own save"
             )
-
-    def _check_scratch(self, corpus: Corpus, options: TrainingOptions) -> None:
-        """MemoryError if there is too little for what training takes besides the matrices."""
-        threads = footprint.threads(options, len(corpus.tokens))
-        memory.require(
-            footprint.table_bytes(len(self.wv)) + threads * footprint.thread_bytes(options, self.vector_size),
-            f"tables for {len(self.wv):,} words, and for each of {threads} threads arrays of"
-            f" window={options.window} x negative={options.negative}",
-            "give a lower window, negative or workers",
-        )
 
     def _make_report(self, corpus: Corpus, options: TrainingOptions, result: TrainingResult) -> None:
         self.report = {

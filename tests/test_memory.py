@@ -84,6 +84,8 @@ def test_a_container_of_the_older_kind_shows_its_own_group_as_the_root(tmp_path)
             "proc/self/cgroup": "5:devices:/x\n4:cpu,memory:/docker/1f2e\n0::/\n",
             "sys/fs/cgroup/memory/memory.limit_in_bytes": "3000000\n",
             "sys/fs/cgroup/memory/memory.usage_in_bytes": "1000000\n",
+            "sys/fs/cgroup/memory/docker/memory.limit_in_bytes": "9223372036854771712\n",
+            "sys/fs/cgroup/memory/docker/memory.usage_in_bytes": "1\n",
             "sys/fs/cgroup/memory/memory.stat": "inactive_file 1\ntotal_inactive_file 5000\ntotal_active_file 300\n",
         },
     )
@@ -116,7 +118,8 @@ def test_needs_beyond_memory_and_swap_are_refused_and_those_that_take_swap_warne
         memory.require(6 * GB + 1, "the sum", "take less")
 
 
-def test_a_watch_speaks_up_when_as_much_as_went_would_be_too_much(leave):
+def test_a_watch_speaks_up_when_as_much_as_went_would_be_too_much(leave, monkeypatch):
+    monkeypatch.setattr(memory, "LOOK_SECONDS", 0)
     watch = memory.MemoryWatch("the corpus", "take less")
     for left_now in (900, 890, 700, 400):
         leave(left_now << 20)
@@ -163,7 +166,7 @@ def test_matrices_that_do_not_fit_are_refused_and_the_model_stays(build, leave, 
     model = small()
     before = everything(model)
     monkeypatch.setattr(memory.MemoryWatch, "look", lambda self: None)
-    leave(100)
+    leave(4000)  # enough to encode the corpus anew
     message = r"words x 8 dimensions x 4 bytes in two matrices are .* GB are left by this test; .* max_final_vocab"
     with pytest.raises(MemoryError, match=message):
         build(model)
@@ -198,7 +201,7 @@ def test_files_that_do_not_fit_are_refused(leave, tmp_path):
         KeyedVectors.load_word2vec_format(tmp_path / "v.txt", no_header=True)
 
 
-def test_copies_that_do_not_fit_are_refused(leave):
+def test_copies_that_do_not_fit_are_refused(leave, monkeypatch):
     model = small()
     leave(100)
     with pytest.raises(MemoryError, match="another 20 vectors"):
@@ -206,9 +209,8 @@ def test_copies_that_do_not_fit_are_refused(leave):
     with pytest.raises(MemoryError, match=r"20 queries x 11 nearest x 12 bytes: .* give a lower topn"):
         model.wv.most_similar_batch(model.wv.index_to_key)
     model.wv.vectors = np.ascontiguousarray(model.wv.vectors)  # unlike those of a model, without padding
-    leave(1000)
+    monkeypatch.setattr(footprint, "require_scratch", lambda *_: None)
     with pytest.raises(MemoryError, match="a copy of 20 x 8 dimensions"):
-        model._check_scratch = lambda *_: None
         model.train(SENTENCES)
 
 
