@@ -147,7 +147,11 @@ class CheckpointFile:
             return
         job = self.kept, metadata, state.result.epochs
         try:
-            memory.require(self.vectors.nbytes + self.outputs.nbytes, "copies for a checkpoint", "none are made")
+            memory.require(
+                self.vectors.nbytes + self.outputs.nbytes,
+                "copies for a checkpoint",
+                "a longer checkpoint_every asks less often",
+            )
             copies = np.array(self.vectors), np.array(self.outputs)
         except MemoryError:  # then all wait for the disk
             self.write(*job, self.vectors, self.outputs)

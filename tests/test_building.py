@@ -195,6 +195,15 @@ def test_new_words_of_an_update_start_from_given_vectors(given):
     assert model.wv.vectors_lockf.tolist() == [1, 1, 0, 0, 1]
 
 
+def test_an_update_may_bring_no_given_word_but_is_warned_of(given, caplog):
+    model = untrained(init_vectors=given)
+    model.build_vocab([["a", "b", "w1"]] * 9)
+    assert not caplog.records
+    model.build_vocab([["c", "d"]] * 9, update=True)
+    assert "init_vectors hold none of 2 words" in caplog.text
+    assert len(model.wv) == 5
+
+
 def test_trim_rules_decide_as_in_gensim(gensim):
     asked = []
 
@@ -312,7 +321,7 @@ def test_locks_set_by_hand():
         model.train(corpus)
 
 
-def test_vectors_that_do_not_fit(given, tmp_path, caplog):
+def test_vectors_that_do_not_fit(given, tmp_path):
     def build(**options):
         untrained(**options).build_vocab(sentences(1))
 
@@ -322,8 +331,8 @@ def test_vectors_that_do_not_fit(given, tmp_path, caplog):
         build(init_vectors=KeyedVectors.from_arrays(["w1"], np.full((1, 6), np.nan, np.float32)))
     with pytest.raises(ValueError, match="freeze='w1'"):
         build(init_vectors=given, freeze="w1")
-    build(init_vectors=KeyedVectors.from_arrays(["x"], np.ones((1, 6), np.float32)))
-    assert "none of" in caplog.text
+    with pytest.raises(ValueError, match="init_vectors hold none of 54 words"):
+        build(init_vectors=KeyedVectors.from_arrays(["x"], np.ones((1, 6), np.float32)))
     with pytest.raises(ValueError, match="freeze names 'nobody'"):
         build(init_vectors=given, freeze=["nobody"])
     with pytest.raises(FileNotFoundError):

@@ -1,7 +1,6 @@
 """What memory is left, errors before it is gone, and the estimate beside what a process was measured to take."""
 
 import json
-import logging
 import subprocess
 import sys
 import threading
@@ -346,14 +345,3 @@ def test_under_a_limit_of_the_system_there_is_an_error_and_no_crash(kind):
     assert len(errors) == 3
     if kind == "warned":
         assert all("x 1024 dimensions" in error and "left by RLIMIT_AS" in error for error in errors), errors
-
-
-def test_given_vectors_of_other_words_are_refused_at_first_and_warned_of_in_updates(caplog):
-    given = KeyedVectors.from_arrays(["w1"], np.ones((1, 8), np.float32))
-    model = small(init_vectors=given)
-    with caplog.at_level(logging.WARNING):
-        model.build_vocab(MORE, update=True)
-    assert "init_vectors hold none of 20 words" in caplog.text
-    with pytest.raises(ValueError, match="init_vectors hold none of 20 words: are they of the same language and case"):
-        model.build_vocab(MORE)
-    assert len(model.wv) == 40
