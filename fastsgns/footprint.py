@@ -7,10 +7,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from fastsgns import memory, sampling
+from fastsgns._train import TEAM_LANES
 from fastsgns.matrices import matrix_bytes
 from fastsgns.trainer import UNIT_WORDS, TrainingOptions
 
-__all__ = ["parts", "require_model", "require_scratch", "thread_bytes"]
+__all__ = ["parts", "require_model", "require_scratch", "state_bytes"]
 
 # An object of Python's begins at a multiple of so many bytes.
 OBJECT_ALIGNMENT = 16
@@ -40,7 +41,7 @@ def parts(
         "vectors": matrix,
         "syn1neg": matrix,
         "tables": words * TABLE_ENTRY,
-        "threads": threads(options, tokens) * thread_bytes(options, dim),
+        "threads": states(options, tokens) * state_bytes(options, dim),
     }
 
 
@@ -51,7 +52,7 @@ def require_model(words: int, dim: int, options: TrainingOptions, tokens: int) -
     memory.require(
         matrices + others,
         f"{words:,} words x {dim} dimensions x 4 bytes in two matrices are {memory.gigabytes(matrices)}, with"
-        f" {memory.gigabytes(others)} for tables and {threads(options, tokens)} threads",
+        f" {memory.gigabytes(others)} for tables and {options.workers} threads",
         "give a higher min_count, or a lower max_final_vocab or vector_size",
     )
 
@@ -61,7 +62,7 @@ def require_scratch(words: int, dim: int, options: TrainingOptions, tokens: int)
     sizes = parts(words, dim, options, tokens)
     memory.require(
         sizes["tables"] + sizes["threads"],
-        f"tables for {words:,} words, and for each of {threads(options, tokens)} threads arrays of"
+        f"tables for {words:,} words, and {states(options, tokens)} times arrays of"
         f" window={options.window} x negative={options.negative}",
         "give a lower window, negative or workers",
     )
@@ -84,20 +85,23 @@ def index_bytes(words: int, keys: Sequence[Any] | None = None) -> int:
     return words * (2 * 8 + 32 + 2 * 8) + dictionary
 
 
-def threads(options: TrainingOptions, tokens: int | None) -> int:
-    """How many threads train a corpus of so many words: no more than there are work units."""
-    return options.workers if tokens is None else min(options.workers, -(-tokens // UNIT_WORDS))
+def states(options: TrainingOptions, tokens: int | None) -> int:
+    """How many work units of a corpus are under way at once, each with a state: one a thread, or one a lane of a team."""
+    most = TEAM_LANES if options.deterministic else options.workers
+    return most if tokens is None else min(most, -(-tokens // UNIT_WORDS))
 
 
-def thread_bytes(options: TrainingOptions, dim: int) -> int:
-    """Of one training thread's scratch memory: the arrays of `sgns_state` in _c/sgns.h."""
+def state_bytes(options: TrainingOptions, dim: int) -> int:
+    """Of one work unit's scratch memory: the arrays of `sgns_state` in _c/sgns.h."""
     shape = sampling.block_shape(options.negative_sharing, int(options.negative))
     left, right = options.window if isinstance(options.window, tuple) else (options.window, options.window)
+    apart = sampling.round_blocks(options.negative_sharing, left + right) if options.deterministic else 0
+    blocks = max(2, apart)
     inputs = shape["centers"] + left + right
     outputs = -(-(shape["centers"] + shape["noise_words"]) // 16) * 16
     stride = matrix_bytes(1, dim) // 4
-    grids = 3 * inputs * outputs * 4  # logits, and the pairs of two blocks
-    rows = (inputs + 1) * stride * 4  # old inputs and a blank row
-    lists = inputs * (4 + 16 + 2 * 12) + outputs * (4 + 2 * 12) + 4 * 1024
+    grids = (1 + blocks) * inputs * outputs * 4  # logits, and the pairs of blocks
+    rows = (inputs + 1 + apart * (inputs + outputs)) * stride * 4  # old inputs, a blank row, updates
+    lists = inputs * (4 + 16 + blocks * 12) + outputs * (4 + blocks * 12) + 4 * 1024
     words = (UNIT_WORDS + inputs + left + right) * 8 + UNIT_WORDS * 8
     return grids + rows + lists + words
