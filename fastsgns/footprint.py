@@ -86,7 +86,7 @@ def index_bytes(words: int, keys: Sequence[Any] | None = None) -> int:
 
 
 def states(options: TrainingOptions, tokens: int | None) -> int:
-    """How many work units of a corpus are under way at once, each with a state: one a thread, or one a lane of a team."""
+    """How many work units of a corpus are under way at once: one a thread, or one a lane of a team."""
     most = TEAM_LANES if options.deterministic else options.workers
     return most if tokens is None else min(most, -(-tokens // UNIT_WORDS))
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from fastsgns import KeyedVectors, Word2Vec, footprint, memory, trainer
-from fastsgns._train import Worker
+from fastsgns._train import Team, Worker
 from fastsgns.scan import scan_files
 from fastsgns.trainer import TrainingOptions
 
@@ -248,22 +248,28 @@ def no_thread_for(thread, name):
         {"window": 50, "negative": 100, "negative_sharing": "window"},
         {"window": (3, 400), "negative": 700},
         {"window": 2, "negative": 3, "negative_sharing": "pair"},
+        {"deterministic": True},
+        {"deterministic": True, "negative_sharing": "pair"},
     ],
 )
 @pytest.mark.parametrize("dim", [16, 100, 300])
 def test_scratch_of_a_thread_is_as_computed(dim, options, monkeypatch):
     sizes = []
 
-    def measured(*args):
-        tracemalloc.start()
-        worker = Worker(*args)
-        sizes.append(tracemalloc.get_traced_memory()[0])
-        tracemalloc.stop()
-        return worker
+    def measured(kind):
+        def make(*args):
+            tracemalloc.start()
+            made = kind(*args)
+            sizes.append(tracemalloc.get_traced_memory()[0])
+            tracemalloc.stop()
+            return made
 
-    monkeypatch.setattr(trainer, "Worker", measured)
+        return make
+
+    monkeypatch.setattr(trainer, "Worker", measured(Worker))
+    monkeypatch.setattr(trainer, "Team", measured(Team))  # of a single lane: the corpus is one work unit
     small(vector_size=dim, **options)
-    assert sizes[0] == pytest.approx(footprint.thread_bytes(TrainingOptions(**options), dim), rel=0.02)
+    assert sizes[0] == pytest.approx(footprint.state_bytes(TrainingOptions(**options), dim), rel=0.02)
 
 
 CHILD = """
