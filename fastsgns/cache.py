@@ -8,17 +8,16 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import secrets
 import struct
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from fastsgns.files import NewFile, new_file
 from fastsgns.vocabulary import Vocabulary, VocabularyRules
 
 if TYPE_CHECKING:
@@ -101,15 +100,10 @@ def cached(
         found = read(path, wanted, vocabulary)
         if found is not None:
             return found
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(6)}.tmp")
-    try:
-        with open(temporary, "xb+") as file:
-            vocabulary_now, corpus = encode(lambda n_tokens, n_offsets: arrays_in_file(file, n_tokens, n_offsets))
-            write_rest(file, wanted, vocabulary_now if vocabulary is None else None, corpus)
-            del corpus
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with new_file(path) as file:
+        vocabulary_now, corpus = encode(lambda n_tokens, n_offsets: arrays_in_file(file, n_tokens, n_offsets))
+        write_rest(file, wanted, vocabulary_now if vocabulary is None else None, corpus)
+        del corpus
     found = read(path, wanted, vocabulary)
     if found is None:
         raise ValueError(f"{path}: the corpus cache was replaced by another process; give each its own")
@@ -128,19 +122,17 @@ def places(n_tokens: int, n_offsets: int, n_words: int) -> tuple[int, int, int, 
     return tokens, offsets, counts, aligned(counts + 8 * n_words)
 
 
-def arrays_in_file(file: BinaryIO, n_tokens: int, n_offsets: int) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
+def arrays_in_file(file: NewFile, n_tokens: int, n_offsets: int) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
     at_tokens, at_offsets, end, _ = places(n_tokens, n_offsets, 0)
-    if hasattr(os, "posix_fallocate"):  # a full disk is an error here, and the end of the process when met by a mapping
-        os.posix_fallocate(file.fileno(), 0, end)
-    else:
-        file.truncate(end)
-    memory = np.memmap(file, np.uint8, "r+", 0, (end,))
+    file.reserve(end)
+    with file.named_errors():
+        memory = np.memmap(file, np.uint8, "r+", 0, (end,))
     tokens = np.asarray(memory)[at_tokens : at_tokens + 4 * n_tokens].view(np.int32)
     offsets = np.asarray(memory)[at_offsets : at_offsets + 8 * n_offsets].view(np.int64)
     return tokens, offsets
 
 
-def write_rest(file: BinaryIO, wanted: dict[str, Any], vocabulary: Vocabulary | None, corpus: Corpus) -> None:
+def write_rest(file: NewFile, wanted: dict[str, Any], vocabulary: Vocabulary | None, corpus: Corpus) -> None:
     """All but the arrays that are in the file already; the preamble last, so that a file that has one is whole."""
     words = "\n".join(vocabulary.words).encode("utf-8") if vocabulary is not None else b""
     n_words = len(vocabulary) if vocabulary is not None else 0
@@ -156,6 +148,7 @@ def write_rest(file: BinaryIO, wanted: dict[str, Any], vocabulary: Vocabulary | 
     text = json.dumps(header).encode("utf-8")
     _, _, at_counts, at_words = places(len(corpus.tokens), len(corpus.offsets), n_words)
     at_header = aligned(at_words + len(words))
+    file.size = at_header + len(text)
     if vocabulary is not None:
         file.seek(at_counts)
         file.write(vocabulary.counts.tobytes())
@@ -164,9 +157,7 @@ def write_rest(file: BinaryIO, wanted: dict[str, Any], vocabulary: Vocabulary | 
     file.seek(at_header)
     file.write(text)
     file.seek(0)
-    file.write(PREAMBLE.pack(MAGIC, at_header + len(text), at_header, len(text)))
-    file.flush()
-    os.fsync(file.fileno())
+    file.write(PREAMBLE.pack(MAGIC, file.size, at_header, len(text)))
 
 
 def read(path: Path, wanted: dict[str, Any], vocabulary: Vocabulary | None) -> tuple[Vocabulary, Corpus] | None:

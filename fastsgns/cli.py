@@ -18,6 +18,7 @@ from typing import Any, NoReturn
 
 from fastsgns import demo
 from fastsgns.config import __version__, show_config
+from fastsgns.files import check_space, write_file
 from fastsgns.formats import DAMAGED, open_binary
 from fastsgns.keyedvectors import KeyedVectors
 from fastsgns.word2vec import Word2Vec
@@ -26,7 +27,9 @@ __all__ = ["main"]
 
 # More than any row of text takes.
 ROW_BYTES = 1 << 20
-FORMATS = ("safetensors", "word2vec", "word2vec-binary")
+# Formats of the output, and about the bytes for each number of the vectors: two matrices; 9 digits; one matrix.
+BYTES_A_NUMBER = {"safetensors": 8, "word2vec": 12, "word2vec-binary": 4}
+FORMATS = tuple(BYTES_A_NUMBER)
 
 
 def window(text: str) -> int | tuple[int, ...]:
@@ -183,6 +186,7 @@ def train(args: argparse.Namespace) -> None:
     except ValueError as error:
         raise UsageError(str(error)) from error
     model.build_vocab(corpus_file=args.corpus)
+    check_space(args.output, BYTES_A_NUMBER[args.format] * model.wv.vectors.size)  # before hours of training
     model.train(corpus_file=args.corpus)
     if args.format == "safetensors":
         model.save(args.output)
@@ -190,7 +194,7 @@ def train(args: argparse.Namespace) -> None:
         model.wv.save_word2vec_format(args.output, binary=args.format == "word2vec-binary")
     report = {**model.report, "total_seconds": time.perf_counter() - start}
     if args.report:
-        Path(args.report).write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+        write_file(args.report, (json.dumps(report, indent=2) + "\n").encode())
     if not args.quiet:
         print(
             f"{args.output}: {report['vocab_size']:,} words x {model.vector_size} dimensions from"

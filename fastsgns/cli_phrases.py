@@ -14,6 +14,7 @@ from typing import Any
 
 from fastsgns.cli import UsageError, check_output, positive
 from fastsgns.config import __version__
+from fastsgns.files import write_file
 from fastsgns.phrases import ENGLISH_CONNECTOR_WORDS, Phrases
 from fastsgns.phrasescores import SCORERS
 from fastsgns.phrasetext import check_delimiter, check_target
@@ -102,7 +103,7 @@ def run(args: argparse.Namespace) -> None:
     if args.report:
         seconds = time.perf_counter() - start
         report = {"version": __version__, "workers": first.workers, "total_seconds": seconds, "passes": reports}
-        Path(args.report).write_text(json.dumps(report, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+        write_file(args.report, (json.dumps(report, indent=2, ensure_ascii=False) + "\n").encode())
 
 
 def read_connector_words(source: str | None) -> frozenset[str]:

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+from fastsgns.files import new_file
 from fastsgns.word2vec import Word2Vec
 
 __all__ = ["run", "write_corpus"]
@@ -99,23 +100,22 @@ def write_corpus(path: Path, folders: Iterable[Path] | None = None, source_bytes
     """
     seen: set[str] = set()
     words, left = 0, SOURCE_BYTES if source_bytes is None else source_bytes
-    with path.open("w", encoding="utf-8") as corpus:
+    with new_file(path) as corpus:
         for file in source_files(documentation_folders() if folders is None else folders):
             try:
                 source = file.read_text(encoding="utf-8")
             except (OSError, UnicodeDecodeError):
                 continue
             left -= len(source)
-            for text in docstrings(source):
-                for line in paragraphs(text):
-                    if line not in seen:  # packages carry copies of each other
-                        seen.add(line)
-                        words += line.count(" ") + 1
-                        corpus.write(line + "\n")
+            lines = [line for text in docstrings(source) for line in paragraphs(text)]
+            new = [line for line in dict.fromkeys(lines) if line not in seen]  # packages carry copies of each other
+            seen.update(new)
+            words += sum(line.count(" ") + 1 for line in new)
+            corpus.write("".join(line + "\n" for line in new).encode())
             if left < 0:
                 break
-    if not words:
-        raise ValueError("this Python carries no sources to take documentation from: train on a text of your own")
+        if not words:
+            raise ValueError("this Python carries no sources to take documentation from: train on a text of your own")
     return words
 
 

@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastsgns.correlation import Correlation, pearson, spearman
-from fastsgns.formats import DAMAGED, PathLike, open_binary
+from fastsgns.files import PathLike
+from fastsgns.formats import DAMAGED, open_binary
 from fastsgns.vectormath import COSMUL_EPSILON, unit_rows
 
 __all__ = ["Section", "evaluate_word_analogies", "evaluate_word_pairs"]

@@ -1,18 +1,15 @@
-"""Files: written whole or not at all, read without trust. The native format is safetensors with JSON metadata."""
+"""Files read without trust, compressed ones too. The native format is safetensors with JSON metadata."""
 
 from __future__ import annotations
 
 import bz2
 import contextlib
-import errno
 import gzip
 import json
 import lzma
 import os
-import secrets
-import stat
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any, cast
 
@@ -22,10 +19,10 @@ from safetensors import SafetensorError, safe_open
 
 from fastsgns import memory
 from fastsgns._records import decode
+from fastsgns.files import PathLike, new_file
 
-__all__ = ["atomic_path", "load_tensors", "open_binary", "pack_keys", "save_tensors", "unpack_keys"]
+__all__ = ["compressing", "load_tensors", "open_binary", "pack_keys", "save_tensors", "unpack_keys"]
 
-PathLike = str | os.PathLike[str]
 Tensors = dict[str, NDArray[Any]]
 
 # The one metadata entry that is ours, and the version of what it and the tensors mean.
@@ -38,61 +35,21 @@ TYPES |= {f"{kind}{8 * size}": f"<{kind.lower()}{size}" for kind in "IU" for siz
 # Bytes written at once, where they must be copied first.
 BLOCK_BYTES = 1 << 22
 
-COMPRESSED = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
+COMPRESSED: dict[str, Callable[..., Any]] = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
 # What damaged compressed streams raise when read.
 DAMAGED = (EOFError, lzma.LZMAError, zlib.error, OSError)
 
 
-def open_binary(path: PathLike, mode: str = "rb", suffix_of: PathLike | None = None) -> IO[bytes]:
-    """Open a file as bytes, through gzip, bz2 or xz if its name (or that of `suffix_of`) ends so."""
-    opener = COMPRESSED.get(Path(suffix_of if suffix_of is not None else path).suffix.lower(), open)
-    return cast("IO[bytes]", opener(path, mode))  # type: ignore[operator]
+def open_binary(path: PathLike) -> IO[bytes]:
+    """Open a file to read its bytes, through gzip, bz2 or xz if its name ends so."""
+    opener = COMPRESSED.get(Path(path).suffix.lower())
+    return open(path, "rb") if opener is None else opener(path, "rb")
 
 
-@contextlib.contextmanager
-def atomic_path(path: PathLike) -> Iterator[Path]:
-    """A temporary file beside `path` to write to; it takes the place of `path` when the block ends well, or vanishes.
-
-    A device or FIFO is handed out as it is: there is nothing to replace, and nobody may.
-
-    Raises
-    ------
-    OSError
-        If there can be no file at `path`.
-    """
-    if os.path.isdir(path):
-        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), os.fspath(path))
-    if os.path.exists(path) and not os.path.isfile(path):
-        yield Path(path)
-        return
-    target = Path(os.path.realpath(path))  # a symbolic link stays one
-    temporary = target.with_name(f".{target.name[:48]}.{secrets.token_hex(4)}.tmp")
-    try:
-        # Made here for the permissions a new file gets, as whoever writes to it may choose others.
-        os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
-    except OSError as error:
-        raise OSError(error.errno, error.strerror, os.fspath(path)) from None
-    try:
-        mode = stat.S_IMODE((target if target.exists() else temporary).stat().st_mode)
-        yield temporary
-        temporary.chmod(mode)
-        sync(temporary)
-        os.replace(temporary, target)
-    except BaseException:
-        with contextlib.suppress(FileNotFoundError):
-            temporary.unlink()
-        raise
-    with contextlib.suppress(OSError):  # not every system can sync a folder
-        sync(target.parent)
-
-
-def sync(path: Path) -> None:
-    """Wait until `path` is on the disk."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+def compressing(file: IO[bytes], path: PathLike) -> contextlib.AbstractContextManager[IO[bytes]]:
+    """What to write to so that `file` becomes one that `open_binary` reads at `path`."""
+    opener = COMPRESSED.get(Path(path).suffix.lower())
+    return contextlib.nullcontext(file) if opener is None else opener(file, "wb")
 
 
 def save_tensors(path: PathLike | IO[bytes], tensors: Mapping[str, NDArray[Any]], metadata: Mapping[str, Any]) -> None:
@@ -142,12 +99,8 @@ def save_tensors(path: PathLike | IO[bytes], tensors: Mapping[str, NDArray[Any]]
     if not isinstance(path, (str, os.PathLike)):
         write_arrays(path, head, arrays)
         return
-    with atomic_path(path) as place:
-        try:
-            with open(place, "wb") as file:
-                write_arrays(file, head, arrays)
-        except OSError as error:  # a full disk; writing does not name the file
-            raise OSError(error.errno, error.strerror, os.fspath(path)) from error
+    with new_file(path, len(head) + end) as file:
+        write_arrays(file, head, arrays)
 
 
 def write_arrays(file: IO[bytes], head: bytes, arrays: Mapping[str, NDArray[Any]]) -> None:
@@ -158,7 +111,8 @@ def write_arrays(file: IO[bytes], head: bytes, arrays: Mapping[str, NDArray[Any]
         step = max(1, BLOCK_BYTES // max(1, rows[:1].nbytes))
         for start in range(0, len(rows) if array.size else 0, step):
             block = rows[start : start + step]
-            file.write(np.ascontiguousarray(block, block.dtype.newbyteorder("<")).data)
+            contiguous = np.ascontiguousarray(block, block.dtype.newbyteorder("<"))
+            file.write(contiguous.reshape(-1).view(np.uint8).data)
 
 
 def load_tensors(

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from fastsgns import evaluation, exchange
 from fastsgns.correlation import Correlation
-from fastsgns.formats import PathLike
+from fastsgns.files import PathLike
 from fastsgns.keyindex import Key
 from fastsgns.older_names import OlderNames
 from fastsgns.similarities import as_list

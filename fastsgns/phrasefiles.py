@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from fastsgns import formats
 from fastsgns.checks import check_integer, plain
-from fastsgns.formats import PathLike
+from fastsgns.files import PathLike
 from fastsgns.phrasecounts import PAIR_FIELDS, PhraseCounts
 from fastsgns.phrasescores import SCORERS, Scoring
 

@@ -16,7 +16,7 @@ from typing import NamedTuple
 from fastsgns._encode import ERRORS, BadText
 from fastsgns._phrases import PADDING, TextJoiner
 from fastsgns.checks import check_choice, check_integer
-from fastsgns.formats import PathLike, atomic_path
+from fastsgns.files import PathLike, new_file
 from fastsgns.text import Source, find_files, not_text, pieces, stored_size
 
 __all__ = ["JoinedText", "check_delimiter", "check_target", "join_files", "text_joiner"]
@@ -130,7 +130,7 @@ def join_files(
 
     done = JoinedText(0, 0, 0)
     bytes_done = 0
-    with atomic_path(target) as place, open(place, "wb") as out:
+    with new_file(target) as out:
         for text, numbers, cost in in_order(
             work, (lines for path in files for lines in whole_lines(path, piece_bytes)), workers
         ):

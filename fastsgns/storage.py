@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from fastsgns import formats, word2vec_reader, word2vec_writer
-from fastsgns.formats import PathLike
+from fastsgns.files import PathLike
 from fastsgns.vectorstore import VectorStore
 
 if sys.version_info >= (3, 11):
@@ -117,7 +117,7 @@ class Storage(VectorStore):
         prefix : str
             Put before every key.
         append : bool, default False
-            Add to files that are there, rather than replace them.
+            Add to files that are there, rather than begin anew. They are copied for that, so as to stay whole.
         sort_attr : str, default "count"
             Vectors are written by falling value of this attribute, if it is there.
 

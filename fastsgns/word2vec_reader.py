@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from fastsgns import memory
-from fastsgns.formats import DAMAGED, PathLike, open_binary
+from fastsgns.files import PathLike
+from fastsgns.formats import DAMAGED, open_binary
 from fastsgns.vectorfile import BATCH_ROWS, BinaryFile, TextFile, VectorFile
 
 __all__ = ["open_vectors", "read_vectors", "read_vocabulary"]

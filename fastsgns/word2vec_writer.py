@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,7 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastsgns.formats import PathLike, atomic_path, open_binary
+from fastsgns.files import PathLike, new_file
+from fastsgns.formats import COMPRESSED, compressing
 
 __all__ = ["write_vectors", "write_vocabulary"]
 
@@ -51,16 +51,6 @@ def blocks(path: Path, prefix: str, keys: Sequence[object], order: Rows) -> Iter
         yield rows, encode_keys(path, prefix, [keys[row] for row in rows.tolist()])
 
 
-@contextlib.contextmanager
-def destination(path: Path, append: bool) -> Iterator[tuple[Path, str]]:
-    """Where to write, and the mode to open it in."""
-    if append:
-        yield path, "ab"
-    else:
-        with atomic_path(path) as temporary:
-            yield temporary, "wb"
-
-
 def write_vectors(
     path: PathLike,
     keys: Sequence[object],
@@ -83,21 +73,30 @@ def write_vectors(
     path = Path(path)
     if len({type(key) for key in keys}) > 1 and len({str(key) for key in keys}) < len(keys):
         raise ValueError(f"{path}: several keys, such as 1 and '1', are alike in word2vec's formats: rename one")
-    if append:  # what is not written yet cannot be taken back
-        for _ in blocks(path, prefix, keys, order):
-            pass
     dim = vectors.shape[1]
+    header = b"%d %d\n" % (len(keys) if total_vec is None else total_vec, dim) if write_header else b""
     template = " ".join([TEXT_FORMATS.get(vectors.dtype.itemsize, "%.17g")] * dim) + "\n"
-    with destination(path, append) as (temporary, mode), open_binary(temporary, mode, suffix_of=path) as file:
-        if write_header:
-            file.write(b"%d %d\n" % (len(keys) if total_vec is None else total_vec, dim))
-        for block, encoded in blocks(path, prefix, keys, order):
-            if binary:
-                numbers, size = vectors[block].astype("<f4").tobytes(), 4 * dim
-                bodies = [numbers[start : start + size] for start in range(0, len(numbers), size)]
-            else:
-                bodies = [(template % tuple(row)).encode() for row in vectors[block].tolist()]
-            file.write(b"".join([b"%b %b" % record for record in zip(encoded, bodies, strict=True)]))
+
+    def bodies(rows: Rows) -> list[bytes]:
+        if not binary:
+            return [(template % tuple(row)).encode() for row in vectors[rows].tolist()]
+        numbers, size = vectors[rows].astype("<f4").tobytes(), 4 * dim
+        return [numbers[start : start + size] for start in range(0, len(numbers), size)]
+
+    first = bodies(order[:BLOCK_ROWS])  # text rows of one model are nearly of a length, binary ones exactly
+    size = len(header) + key_bytes(prefix, keys) + len(order) * sum(map(len, first)) // max(1, len(first))
+    known = None if path.suffix.lower() in COMPRESSED else size
+    with new_file(path, known, append=append) as file, compressing(file, path) as out:
+        out.write(header)
+        for rows, encoded in blocks(path, prefix, keys, order):
+            out.write(b"".join([b"%b %b" % record for record in zip(encoded, bodies(rows), strict=True)]))
+
+
+def key_bytes(prefix: str, keys: Sequence[object]) -> int:
+    """What keys take in a file, a space behind each."""
+    texts = "".join(map(str, keys)), prefix
+    of_keys, of_prefix = (len(text.encode("utf-8", "surrogatepass")) for text in texts)
+    return of_keys + len(keys) * (of_prefix + 1)
 
 
 def write_vocabulary(
@@ -111,7 +110,7 @@ def write_vocabulary(
 ) -> None:
     """Write lines of key and count, as word2vec.c's -save-vocab."""
     path = Path(path)
-    with destination(path, append) as (temporary, mode), open_binary(temporary, mode, suffix_of=path) as file:
-        for block, encoded in blocks(path, prefix, keys, order):
-            for key, value in zip(encoded, values[block], strict=True):
-                file.write(b"%b %b\n" % (key, str(value).encode()))
+    with new_file(path, append=append) as file, compressing(file, path) as out:
+        for rows, encoded in blocks(path, prefix, keys, order):
+            lines = zip(encoded, values[rows], strict=True)
+            out.write(b"".join([b"%b %b\n" % (key, str(value).encode()) for key, value in lines]))

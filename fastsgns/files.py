@@ -1,0 +1,246 @@
+"""Files written whole or not at all: into a temporary file beside the old one, flushed to the disk, then renamed."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import io
+import os
+import re
+import secrets
+import shutil
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+try:
+    import fcntl
+except ImportError:  # Windows: what a killed process left is not cleared there
+    fcntl = None  # type: ignore[assignment]
+
+__all__ = ["NewFile", "PathLike", "check_space", "new_file", "write_file"]
+
+PathLike = str | os.PathLike[str]
+
+COPIED_BYTES = 1 << 20
+# What systems answer that cannot open or sync a folder.
+NO_FOLDER_SYNC = (errno.EACCES, errno.EBADF, errno.EINVAL, errno.ENOTSUP)
+
+
+class NewFile(io.FileIO):
+    """A file being written, unbuffered: what fails names the path that it is for and the bytes that it needs.
+
+    Attributes
+    ----------
+    size : int or None
+        Bytes that it will have, where that is known.
+    """
+
+    def __init__(self, descriptor: int, path: PathLike, size: int | None) -> None:
+        super().__init__(descriptor, "r+b")
+        self.path, self.size, self.written = path, size, 0
+
+    def write(self, data: Any) -> int:
+        """Write all of it; returns how many bytes that was."""
+        rest = memoryview(data).cast("B")
+        total = len(rest)
+        while len(rest):
+            with self.named_errors():
+                count = super().write(rest)
+            self.written += count
+            rest = rest[count:]
+        return total
+
+    def reserve(self, size: int) -> None:
+        """Make the file so many bytes long, with room on the disk for them, so that mapped memory may be written to.
+
+        A full disk is an error here, and would end the process when met by a mapping.
+        """
+        self.size = size
+        check_space(self.path, size)
+        with self.named_errors():
+            if hasattr(os, "posix_fallocate"):
+                os.posix_fallocate(self.fileno(), 0, size)
+            else:
+                self.truncate(size)
+
+    @contextlib.contextmanager
+    def named_errors(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            needed = "" if self.size is None else f"{self.size:,} bytes are needed, "
+            text = f"{error.strerror}: {needed}{self.written:,} were written"
+            raise OSError(error.errno, text, os.fspath(self.path)) from error
+
+
+@contextlib.contextmanager
+def new_file(path: PathLike, size: int | None = None, *, append: bool = False) -> Iterator[NewFile]:
+    """A new file to write to, which takes the place of `path` when the block ends well, and vanishes when it does not.
+
+    A reader sees the old file or the new one, both whole, whatever fails or is killed. The old one's permissions stay,
+    and so does a symbolic link. A device or FIFO is written to as it is: there is nothing to replace.
+
+    Parameters
+    ----------
+    path : path
+    size : int, optional
+        Bytes that will be written, if known: there must be room for them.
+    append : bool, default False
+        Begin with a copy of the old file, which costs time and room for it: nothing else keeps that whole too.
+
+    Raises
+    ------
+    OSError
+        If there can be no file at `path`, or no room for it. It names the path and the bytes needed, as do those of
+        the new file's own methods; what else fails in the block goes its way.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder, "numbers")
+    ...     with new_file(path) as file:
+    ...         _ = file.write(b"1 2")
+    ...         found_meanwhile = path.exists()
+    ...     found_meanwhile, path.read_bytes()
+    (False, b'1 2')
+    """
+    try:
+        old = os.stat(path)
+    except FileNotFoundError:
+        old = None
+    if old is not None and stat.S_ISDIR(old.st_mode):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), os.fspath(path))
+    if old is not None and not stat.S_ISREG(old.st_mode):
+        with NewFile(os.open(path, os.O_WRONLY), path, size) as file:
+            yield file
+        return
+    target = Path(os.path.realpath(path))
+    clear_abandoned(target)
+    if append and old is not None and size is not None:
+        size += old.st_size
+    if size is not None:
+        check_space(path, size)
+    try:
+        temporary, descriptor = create_beside(target)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, os.fspath(path)) from None
+    file = NewFile(descriptor, path, size)
+    try:
+        if append and old is not None:
+            with open(target, "rb") as before:
+                shutil.copyfileobj(before, file, COPIED_BYTES)
+        yield file
+        with file.named_errors():
+            if old is not None:
+                temporary.chmod(stat.S_IMODE(old.st_mode))
+            os.fsync(descriptor)
+            if fcntl is None:  # Windows renames no open file
+                file.close()
+            os.replace(temporary, target)
+    except BaseException:
+        with contextlib.suppress(OSError):  # the next one to write here clears it
+            temporary.unlink()
+        raise
+    finally:
+        with contextlib.suppress(OSError):  # the bytes are on the disk, or not wanted
+            file.close()
+    with file.named_errors():
+        sync_folder(target.parent)
+
+
+def write_file(path: PathLike, data: bytes) -> None:
+    """Write bytes as a file, whole or not at all: see `new_file`."""
+    with new_file(path, len(data)) as file:
+        file.write(data)
+
+
+def check_space(path: PathLike, size: int) -> None:
+    """Refuse what will not fit; a quota may still be met later.
+
+    Raises
+    ------
+    OSError
+        ENOSPC, with the path, the bytes needed and those free, if a file of `size` bytes has no room beside `path`.
+
+    Examples
+    --------
+    >>> check_space("vectors.txt", 10**18)  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+    OSError: [Errno 28] No space left on device: 1,000,000,000,000,000,000 bytes are needed, ...: 'vectors.txt'
+    """
+    if os.path.exists(path) and not os.path.isfile(path):  # a device
+        return
+    try:
+        usage = shutil.disk_usage(Path(os.path.realpath(path)).parent)
+    except OSError:  # what is wrong with the folder shows when the file is made
+        return
+    is_root = hasattr(os, "geteuid") and os.geteuid() == 0  # who may fill what is reserved
+    free = usage.total - usage.used if is_root else usage.free
+    if size > free and usage.total:  # some network file systems tell nothing
+        text = f"{os.strerror(errno.ENOSPC)}: {size:,} bytes are needed, {free:,} are free"
+        raise OSError(errno.ENOSPC, text, os.fspath(path))
+
+
+# Temporary files are locked by flock while they are written: the system takes the lock back when their writer dies,
+# however it does, so that one which can be locked is abandoned. Locks part threads, processes, and by NFS hosts too.
+# Where a file system has no locks, nothing is cleared. Where it has them on each host alone (NFS mounted with
+# local_lock) and two hosts write to one path at once, which is no use to either, one may clear the other's file: that
+# one's rename fails then, with an error. A number of the process in the name would be worse: containers share them.
+
+
+def create_beside(target: Path) -> tuple[Path, int]:
+    """A new temporary file in the folder of the target, locked, open for reading and writing."""
+    flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
+    while True:
+        temporary = target.with_name(f"{prefix_beside(target)}{secrets.token_hex(4)}.tmp")
+        descriptor = os.open(temporary, flags, 0o666)  # the permissions that any new file gets
+        if fcntl is None:
+            return temporary, descriptor
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            pass
+        except OSError:
+            return temporary, descriptor
+        else:
+            if os.fstat(descriptor).st_nlink:
+                return temporary, descriptor
+        os.close(descriptor)  # somebody took it for abandoned before it was locked
+
+
+def clear_abandoned(target: Path) -> None:
+    """Remove the temporary files for this target, or one of a like name, whose writers were killed."""
+    if fcntl is None:
+        return
+    pattern = re.compile(re.escape(prefix_beside(target)) + r"[0-9a-f]{8}\.tmp")
+    with contextlib.suppress(OSError), os.scandir(target.parent) as entries:
+        for entry in entries:
+            if pattern.fullmatch(entry.name) and entry.is_file(follow_symlinks=False):
+                with contextlib.suppress(OSError):  # it is being written, or another user's
+                    descriptor = os.open(entry.path, os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK)
+                    try:
+                        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                        os.unlink(entry.path)
+                    finally:
+                        os.close(descriptor)
+
+
+def prefix_beside(target: Path) -> str:
+    """How names of temporary files begin; cut so that they are not too long."""
+    return f".{target.name[:48]}."
+
+
+def sync_folder(folder: Path) -> None:
+    """Wait until the names in a folder are on the disk, where that can be asked for."""
+    try:
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+    except OSError as error:
+        if error.errno not in NO_FOLDER_SYNC:
+            raise
