@@ -70,8 +70,9 @@ class NewFile(io.FileIO):
         try:
             yield
         except OSError as error:
-            needed = "" if self.size is None else f"{self.size:,} bytes are needed, "
-            text = f"{error.strerror}: {needed}{self.written:,} were written"
+            written = f"{self.written:,} bytes were written"
+            needed = "" if self.size is None else f", {self.size:,} are needed"
+            text = f"{error.strerror}: {written}{needed}"
             raise OSError(error.errno, text, os.fspath(self.path)) from error
 
 
@@ -146,6 +147,7 @@ def new_file(path: PathLike, size: int | None = None, *, append: bool = False) -
         raise
     finally:
         with contextlib.suppress(OSError):  # the bytes are on the disk, or not wanted
+            unlock(file)
             file.close()
     with file.named_errors():
         sync_folder(target.parent)
@@ -209,6 +211,12 @@ def create_beside(target: Path) -> tuple[Path, int]:
             if os.fstat(descriptor).st_nlink:
                 return temporary, descriptor
         os.close(descriptor)  # somebody took it for abandoned before it was locked
+
+
+def unlock(file: NewFile) -> None:
+    """Give the lock back, which mapped memory or a forked process would hold on to beyond `close`."""
+    if fcntl is not None and not file.closed:
+        fcntl.flock(file.fileno(), fcntl.LOCK_UN)
 
 
 def clear_abandoned(target: Path) -> None:
