@@ -33,8 +33,8 @@ UNPACK = {".gz": gzip.decompress, ".bz2": bz2.decompress, ".xz": lzma.decompress
 
 
 def vectors(version):
-    words = [f"word{i}" for i in range(1500)]
-    return KeyedVectors.from_arrays(words, np.full((1500, 4), version, np.float32), np.arange(1500, 0, -1) + version)
+    words = [f"word{i}" for i in range(1100)]
+    return KeyedVectors.from_arrays(words, np.full((1100, 4), version, np.float32), np.arange(1100, 0, -1) + version)
 
 
 def model(version, **options):

@@ -51,9 +51,8 @@ def test_every_call_that_writes_may_fail_or_be_the_last(folder, tmp_path):
     for kind, report in reports.items():
         assert {"open", "write", "fsync", "chmod", "rename", "close"} <= set(report["names"]), kind
         assert report["faults"] == 4 * report["calls"] and report["kills"] == report["calls"] > 6
-        # Only a file that could not be closed, with all of it on the disk, is none; and a map that could not be made
-        # the disk's own, for which the library makes room otherwise.
-        assert report["errors"] >= report["faults"] - 8, kind
+        # No error is only that of closing a file, when all of it is on the disk: once of each kind, or of its map too.
+        assert report["errors"] >= report["faults"] - 4, kind
         print(f"{kind}: {report['calls']} calls, {report['faults']} faults, {report['kills']} kills")
     for name in ("faults", "kills"):
         print(f"{sum(report[name] for report in reports.values())} {name}, 0 files lost")
@@ -150,4 +149,4 @@ def test_a_loop_of_links_is_an_error(tmp_path):
     (tmp_path / "b").symlink_to(tmp_path / "a")
     with pytest.raises(OSError, match="symbolic links") as raised:
         write_file(tmp_path / "a", b"")
-    assert raised.value.filename == tmp_path / "a"
+    assert raised.value.filename == str(tmp_path / "a")
