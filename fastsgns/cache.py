@@ -164,7 +164,7 @@ def read(path: Path, wanted: dict[str, Any], vocabulary: Vocabulary | None) -> t
     """Vocabulary and corpus from a cache file; None if it is of something else than what is wanted."""
     try:
         return parse(path, wanted, vocabulary)
-    except (KeyError, TypeError, ValueError, struct.error) as error:
+    except (KeyError, TypeError, ValueError, RecursionError, struct.error) as error:
         raise ValueError(
             f"{path}: not a fastsgns corpus cache, or a damaged one ({error}); delete it or choose another path"
         ) from error
@@ -186,7 +186,7 @@ def parse(path: Path, wanted: dict[str, Any], vocabulary: Vocabulary | None) -> 
     if header["description"] != wanted:
         return None
     numbers = [header[name] for name in ("n_tokens", "n_offsets", "n_words", "words_bytes", "raw_words", "sentences")]
-    if any(type(number) is not int or number < 0 for number in numbers):
+    if any(type(number) is not int or not 0 <= number < 2**62 for number in numbers):
         raise ValueError("a size in its header is none")
     n_tokens, n_offsets, n_words, words_bytes, raw_words, sentences = numbers
     at_tokens, at_offsets, at_counts, at_words = places(n_tokens, n_offsets, n_words)
@@ -196,10 +196,14 @@ def parse(path: Path, wanted: dict[str, Any], vocabulary: Vocabulary | None) -> 
     offsets = memory[at_offsets : at_offsets + 8 * n_offsets].view(np.int64)
     if n_offsets < 1 or offsets[0] != 0 or offsets[-1] != n_tokens or (np.diff(offsets) <= 0).any():
         raise ValueError("its offsets do not rise from 0 to the number of tokens")
+    if raw_words < n_tokens or sentences < n_offsets - 1:
+        raise ValueError("it holds more words or sentences than were read")
     if vocabulary is None:
         counts = memory[at_counts : at_counts + 8 * n_words].view(np.int64).copy()
         words = memory[at_words : at_words + words_bytes].tobytes().decode("utf-8").split("\n")
-        if len(set(words)) != n_words or (counts <= 0).any():
+        if len(set(words)) != n_words or (counts <= 0).any() or counts.max(initial=0) > n_tokens:
             raise ValueError("its words and counts do not fit together")
         vocabulary = Vocabulary(words, counts, raw_words, sentences)
+    if n_tokens and not 0 <= tokens.min() <= tokens.max() < len(vocabulary):
+        raise ValueError(f"its tokens are not all ids of {len(vocabulary)} words")
     return vocabulary, Corpus(tokens, offsets, raw_words, sentences)

@@ -148,6 +148,8 @@ def load_tensors(
     size = path.stat().st_size  # a missing file's own error; safetensors' lacks the name
     if path.is_dir():
         raise IsADirectoryError(f"{path} is a directory, not a model file")
+    if not path.is_file():  # reading from a pipe might never end
+        raise ValueError(f"{path}: not a model file of fastsgns, but a pipe or device: copy it to a file")
     kinds = (kind,) if isinstance(kind, str) else kind
     try:
         with safe_open(path, framework="numpy") as file:  # checks header, shapes and sizes against the file
@@ -156,7 +158,7 @@ def load_tensors(
                 memory.require(size, f"{path}, read as a whole", "map it with mmap='r', or mmap='c' to change it")
                 return {name: file.get_tensor(name) for name in file.keys()}, metadata  # noqa: SIM118 (no mapping)
         return map_tensors(path, mmap), metadata
-    except (SafetensorError, ValueError, TypeError) as error:
+    except (SafetensorError, ValueError, TypeError, RecursionError) as error:  # the last of JSON nested deeply
         if is_pickle(path):
             raise ValueError(
                 f"{path} ({size} bytes): not a model file of fastsgns, but a pickle, as gensim's save writes, and"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 import numpy as np
 
 from fastsgns import formats
-from fastsgns.checks import plain
+from fastsgns.checks import check_integer, check_real, plain
 from fastsgns.config import available_cores
 from fastsgns.keyedvectors import KeyedVectors
 from fastsgns.matrices import as_aligned
@@ -31,6 +32,9 @@ HISTORY = (
     "corpus_count", "corpus_total_words", "epochs_trained", "loss_history", "report", "train_count",
     "total_train_time", "min_alpha_yet_reached",
 )  # fmt: skip
+
+# What no count reaches, so that sums do not overflow.
+MOST_WORDS = 2**62
 
 Model = TypeVar("Model", bound="Word2Vec")
 
@@ -69,7 +73,10 @@ def load(cls: type[Model], path: str | os.PathLike[str], mmap: str | None) -> Mo
             raise ValueError(f"its matrices are not of shape {shape} and float32")
         if counts.shape != shape[:1] or counts.dtype != np.int64 or (counts <= 0).any():
             raise ValueError("its counts are not one positive number a word")
+        if counts.sum(dtype=np.float64) > MOST_WORDS:
+            raise ValueError("its counts are of more words than there can be")
         for name in HISTORY:
+            check_history(name, history[name])
             setattr(model, name, history[name])
         if mmap is None:
             vectors, outputs = (as_aligned(matrix) for matrix in (vectors, outputs))
@@ -80,3 +87,19 @@ def load(cls: type[Model], path: str | os.PathLike[str], mmap: str | None) -> Mo
     model.syn1neg = outputs
     model._vocabulary = Vocabulary(words, counts, model.corpus_total_words, model.corpus_count)
     return model
+
+
+def check_history(name: str, value: object) -> None:
+    """ValueError if a file has an attribute's value that is none."""
+    if name == "report":
+        if not isinstance(value, dict):
+            raise ValueError(f"its report is {value!r:.40}")
+    elif name == "loss_history":
+        if not isinstance(value, list):
+            raise ValueError(f"its loss_history is {value!r:.40}")
+        for loss in value:
+            check_real(name, loss, -math.inf)
+    elif name in ("total_train_time", "min_alpha_yet_reached"):
+        check_real(name, value, 0.0)
+    else:
+        check_integer(name, value, 0, MOST_WORDS)

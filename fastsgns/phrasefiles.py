@@ -13,13 +13,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastsgns import formats
-from fastsgns.checks import check_integer, plain
+from fastsgns.checks import check_integer, check_real, plain
 from fastsgns.files import PathLike
 from fastsgns.phrasecounts import PAIR_FIELDS, PhraseCounts
 from fastsgns.phrasescores import SCORERS, Scoring
 
 __all__ = ["load_counts", "load_phrasegrams", "save_counts", "save_phrasegrams"]
 
+# Beyond all counts, and short of 64 bits.
+MOST_WORDS = 2**62
 # Attributes of both, and arguments of Phrases.
 PARAMETERS = ("min_count", "threshold", "delimiter", "scoring", "connector_words")
 COUNT_PARAMETERS = (*PARAMETERS, "max_vocab_size", "progress_per")
@@ -93,7 +95,7 @@ def load_counts(path: PathLike) -> tuple[dict[str, Any], PhraseCounts]:
             raise ValueError("its link_offsets do not divide its link_words")
         if (arrays["word_counts"] < 0).any() or (arrays["pair_counts"] < 1).any() or not are_different_strings(words):
             raise ValueError("its words and counts do not fit together")
-        check_integer("corpus_word_count", total, 0)
+        check_integer("corpus_word_count", total, 0, MOST_WORDS)
         links = [tuple(words[i] for i in link_words[a:b].tolist()) for a, b in pairwise(link_offsets)]
     except (KeyError, TypeError, ValueError) as error:
         raise ValueError(f"{Path(path)}: not Phrases of fastsgns, or damaged: {error}") from error
@@ -142,6 +144,7 @@ def from_json(metadata: dict[str, Any], names: Iterable[str]) -> dict[str, Any]:
     parameters = {name: metadata["parameters"][name] for name in names}
     if parameters["scoring"] is not None and parameters["scoring"] not in SCORERS:
         raise ValueError(f"scoring={parameters['scoring']!r} is not known")
+    check_real("min_count", parameters["min_count"], -MOST_WORDS, MOST_WORDS)
     return parameters
 
 

@@ -29,6 +29,8 @@ BATCH_NUMBERS = 1 << 17
 # A key or line beyond this is no key or line, but another kind of file.
 LONGEST_KEY = 1 << 20
 LONGEST_LINE = 1 << 26
+# More are another kind of file, or one made to exhaust memory: a few compressed bytes may declare any number.
+MOST_DIMENSIONS = 1 << 20
 
 
 class VectorFile:
@@ -53,6 +55,8 @@ class VectorFile:
             self.count, self.dim = None, self.find_dim()
         else:
             self.count, self.dim = self.read_header()
+        if self.dim > MOST_DIMENSIONS:
+            raise ValueError(f"{path} has vectors of {self.dim} dimensions: over {MOST_DIMENSIONS} are not read")
 
     def read_header(self) -> tuple[int, int]:
         """The number of vectors and their dimensions, from the first line."""
@@ -181,7 +185,7 @@ class TextFile(VectorFile):
             if not self.refill():
                 raise ValueError(f"{self.path} is empty")
         line = bytes(self.block[self.start : end])
-        dim = len(line.split()) - 1
+        dim = len(line.split(maxsplit=MOST_DIMENSIONS + 2)) - 1
         if dim < 1:
             raise ValueError(f"{self.path} starts with {line[:60]!r}, not with a key and its numbers")
         return dim
@@ -225,7 +229,7 @@ def parse_line(line: bytes, dim: int, path: Path, number: int) -> tuple[bytes, l
     """Key and numbers of a line. Beyond gensim's reading, keys may hold spaces, as some of GloVe's do."""
     key, _, rest = line.partition(b" ")
     try:
-        values = list(map(float, rest.split()))
+        values = list(map(float, rest.split(maxsplit=dim + 100)))  # a line may be long
         if len(values) == dim:
             return key, values
         problem = f"{len(values)} numbers, not {dim}"
@@ -238,7 +242,7 @@ def parse_line(line: bytes, dim: int, path: Path, number: int) -> tuple[bytes, l
             return fields[0], list(map(float, fields[1:]))
         except ValueError as error:
             problem = str(error)
-    raise ValueError(f"{path}: vector {number}, {line[:40]!r}...: {problem}: is this the text format, undamaged?")
+    raise ValueError(f"{path}: vector {number}, {line[:40]!r}...: {problem[:100]}: is this the text format, undamaged?")
 
 
 def is_number(field: bytes) -> bool:

@@ -13,9 +13,10 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from fastsgns import memory
+from fastsgns.checks import check_integer
 from fastsgns.files import PathLike
 from fastsgns.formats import DAMAGED, open_binary
-from fastsgns.vectorfile import BATCH_ROWS, BinaryFile, TextFile, VectorFile
+from fastsgns.vectorfile import BATCH_ROWS, LONGEST_KEY, BinaryFile, TextFile, VectorFile
 
 __all__ = ["open_vectors", "read_vectors", "read_vocabulary"]
 
@@ -113,10 +114,16 @@ def open_vectors(
     path = Path(path)
     if binary and no_header:
         raise ValueError("no_header=True is for text: a binary file cannot be read without its sizes")
+    with damage_named(path), open_binary(path) as file:
+        kind = BinaryFile if binary else TextFile
+        yield kind(file, path, encoding, unicode_errors, no_header)
+
+
+@contextlib.contextmanager
+def damage_named(path: PathLike) -> Iterator[None]:
+    """ValueError if what is read in the block is no sound compressed stream."""
     try:
-        with open_binary(path) as file:
-            kind = BinaryFile if binary else TextFile
-            yield kind(file, path, encoding, unicode_errors, no_header)
+        yield
     except DAMAGED as error:
         if isinstance(error, OSError) and error.errno is not None:  # the system's own: no such file and the like
             raise
@@ -140,10 +147,11 @@ def read_vocabulary(path: PathLike, encoding: str = "utf8", unicode_errors: str 
         If a line is not a key and a whole number.
     """
     counts: dict[str, int] = {}
-    with open_binary(path) as file:
-        for number, line in enumerate(file, 1):
+    with damage_named(path), open_binary(path) as file:
+        for number, line in enumerate(iter(lambda: file.readline(LONGEST_KEY), b""), 1):
             try:
                 key, count = line.split()
+                check_integer("count", int(count), 0, 2**62)
                 counts[key.decode(encoding, unicode_errors)] = int(count)
             except ValueError as error:
                 raise ValueError(f"{path}, line {number}: {line[:60]!r} is not a key and its count") from error
