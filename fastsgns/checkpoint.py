@@ -207,9 +207,8 @@ class CheckpointFile:
                     f"it is of another training: {'; '.join(differences)}. A new model with the old parameters goes on "
                     "from it; resume=False begins anew and replaces it"
                 )
-            units = -(-self.identity["words kept"] // UNIT_WORDS)
-            if state.unit > units or state.result.epochs > self.options.epochs:
-                raise ValueError(f"it is at unit {state.unit} of {units} in epoch {state.result.epochs + 1}")
+            if state.unit > self.identity["words kept"] or state.result.epochs > self.options.epochs:
+                raise ValueError(f"it is at work unit {state.unit} of epoch {state.result.epochs + 1}: there is none")
             if any(
                 tensors[name].shape != matrix.shape or tensors[name].dtype != np.float32
                 for name, matrix in (("vectors", self.vectors), ("output_vectors", self.outputs))

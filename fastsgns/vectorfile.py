@@ -26,11 +26,11 @@ BLOCK_BYTES = 1 << 20
 BATCH_ROWS = 4096
 # Numbers held at once that are of another type than the matrix they are for.
 BATCH_NUMBERS = 1 << 17
-# A key or line beyond this is no key or line, but another kind of file.
+# A key beyond this is no key, but another kind of file.
 LONGEST_KEY = 1 << 20
-LONGEST_LINE = 1 << 26
 # More are another kind of file, or one made to exhaust memory: a few compressed bytes may declare any number.
 MOST_DIMENSIONS = 1 << 20
+LONGEST_LINE = 32 * MOST_DIMENSIONS
 
 
 class VectorFile:
@@ -77,24 +77,26 @@ class VectorFile:
     def find_dim(self) -> int:
         raise NotImplementedError
 
+    @property
+    def is_sized(self) -> bool:
+        """Whether the file's size can vouch for what it declares."""
+        return self.count is not None and self.path.is_file() and self.path.suffix.lower() not in COMPRESSED
+
+    def rows_at_first(self, most: int) -> int:
+        """How many rows to allocate before reading: all, at most so many, if the file's size can vouch for them."""
+        return most if self.is_sized else min(most, BATCH_ROWS, 1 + BATCH_NUMBERS // self.dim)
+
     def allocate(self, count: int, dtype: np.dtype[Any]) -> NDArray[Any]:
-        """Room for so many vectors, once it is plain that a file of this size can hold what it declares."""
-        size, compressed = self.path.stat().st_size, self.path.suffix.lower() in COMPRESSED
-        checked = self.count is not None and self.path.is_file() and not compressed
-        if checked and count * (1 + self.least_bytes * self.dim) > size:
+        """Room for so many vectors, unless the file is plainly too small for them."""
+        size = self.path.stat().st_size
+        if self.is_sized and count * (1 + self.least_bytes * self.dim) > size:
             raise ValueError(
                 f"{self.path} declares {self.count} vectors of {self.dim} dimensions, but its {size} bytes cannot"
                 " hold them: it is truncated or of another format (binary=True or False?)"
             )
         what = f"{self.path}: {count:,} vectors of {self.dim:,} dimensions of {dtype}"
-        try:
-            memory.require(count * self.dim * dtype.itemsize, what, "give a limit or a smaller datatype")
-            return np.empty((count, self.dim), dtype)
-        except (MemoryError, ValueError) as error:
-            if isinstance(error, MemoryError) and (checked or self.count is None):
-                raise
-            # What a compressed file declares may as well be nonsense.
-            raise ValueError(f"{self.path} declares more than memory can hold: {error}") from None
+        memory.require(count * self.dim * dtype.itemsize, what, "give a limit or a smaller datatype")
+        return np.empty((count, self.dim), dtype)
 
     @cached_property
     def scratch(self) -> NDArray[Any]:
@@ -237,7 +239,7 @@ def parse_line(line: bytes, dim: int, path: Path, number: int) -> tuple[bytes, l
         problem = str(error)
     fields = line.rsplit(maxsplit=dim)
     # A number before the numbers means more dimensions than declared, not a key that ends in one.
-    if len(fields) == dim + 1 and not (b" " in fields[0] and is_number(fields[0].split()[-1])):
+    if len(fields) == dim + 1 and not (b" " in fields[0] and is_number(fields[0].rsplit(maxsplit=1)[-1])):
         try:
             return fields[0], list(map(float, fields[1:]))
         except ValueError as error:

@@ -12,11 +12,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from fastsgns import memory
 from fastsgns.checks import check_integer
 from fastsgns.files import PathLike
 from fastsgns.formats import DAMAGED, open_binary
-from fastsgns.vectorfile import BATCH_ROWS, LONGEST_KEY, BinaryFile, TextFile, VectorFile
+from fastsgns.vectorfile import LONGEST_KEY, BinaryFile, TextFile, VectorFile
 
 __all__ = ["open_vectors", "read_vectors", "read_vocabulary"]
 
@@ -69,17 +68,12 @@ def read_vectors(
     with open_vectors(
         path, binary=binary, encoding=encoding, unicode_errors=unicode_errors, no_header=no_header
     ) as file:
-        most = limit or sys.maxsize
-        vectors = file.allocate(BATCH_ROWS if file.count is None else min(file.count, most), dtype)
+        most = min(limit or sys.maxsize, sys.maxsize if file.count is None else file.count)
+        vectors = file.allocate(file.rows_at_first(most), dtype)
         keys: list[str] = []
         while len(keys) < most:
             if len(keys) == len(vectors):
-                if file.count is not None:
-                    break
-                memory.require(
-                    vectors.nbytes, f"{path}, more than {len(keys):,} vectors", "give a limit or a smaller datatype"
-                )
-                grown = np.empty((2 * len(vectors), file.dim), dtype)
+                grown = file.allocate(min(most, 2 * len(vectors)), dtype)
                 grown[: len(vectors)] = vectors
                 vectors = grown
             found = file.read(vectors[len(keys) : most])

@@ -21,7 +21,7 @@ from fastsgns.vocabulary import VocabularyRules
 from fastsgns.word2vec_reader import read_vocabulary
 
 SENTENCES = [["new", "york", "is", "a", "city"], ["a", "new", "york", "b"], ["c", "d"]] * 20
-TRIALS = int(os.environ.get("FASTSGNS_TRIALS", 150))  # of each kind of file
+TRIALS = int(os.environ.get("FASTSGNS_TRIALS", 60))  # of each kind of file; there are about 3,000 in all
 DEEP = "[" * 100_000 + "]" * 100_000
 
 
@@ -119,9 +119,10 @@ def test_native_files_with_one_thing_changed(tmp_path, monkeypatch, caplog, kind
     make, use = KINDS[kind]
     make(tmp_path / "good")
     changes = list(changes_of(*formats.load_tensors(tmp_path / "good", kind)))
-    refused = 0
+    chosen = random.Random(0).sample(changes, min(TRIALS, len(changes)))
     caplog.set_level(logging.CRITICAL)
-    for tensors, metadata in random.Random(0).sample(changes, min(TRIALS, len(changes))):
+    refused = 0
+    for tensors, metadata in chosen:
         formats.save_tensors(tmp_path / "changed", tensors, {**metadata, "kind": kind})
         try:
             with warnings.catch_warnings():
@@ -129,7 +130,22 @@ def test_native_files_with_one_thing_changed(tmp_path, monkeypatch, caplog, kind
                 use(tmp_path / "changed", tmp_path / "again")
         except (ValueError, FloatingPointError):
             refused += 1
-    assert refused > TRIALS / 4
+    print(f"{kind}: {len(chosen)} of {len(changes)} changes, {refused} refused")
+    assert refused > len(chosen) / 4
+
+
+@pytest.mark.parametrize("change", [{"unit": 2**61}, {"unit": 10**4}, {"epochs": 3}])
+def test_checkpoints_beyond_the_end(tmp_path, change):
+    train(tmp_path / "run.ckpt")
+    tensors, metadata = formats.load_tensors(tmp_path / "run.ckpt", "Checkpoint")
+    state = metadata["state"]
+    if "epochs" in change:
+        state["result"].update(change, loss_history=[1.0] * 3)
+    else:
+        state.update(change)
+    formats.save_tensors(tmp_path / "run.ckpt", tensors, {**metadata, "kind": "Checkpoint"})
+    with pytest.raises(ValueError, match=r"it is at work unit \d+ of epoch \d: there is none"):
+        train(tmp_path / "run.ckpt", resume=True)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -230,17 +246,17 @@ def test_small_files_that_unpack_to_large_ones(tmp_path, binary, start):
     path = tmp_path / "bomb.gz"
     path.write_bytes(gzip.compress(start + b"x" * 70_000_000, 1))
     peak = peak_bytes(KeyedVectors.load_word2vec_format, path, binary=binary)
-    assert peak < (2**28 if start == b"1 2\n" and not binary else 2**24)  # a line of 64 MB may be one
+    assert peak < (2**24 if b"000000000" in start.split()[1] else 2**28)  # of a line of 32 MB, or some rows
 
 
 def test_lines_without_end(tmp_path):
     path = tmp_path / "bomb.gz"
     path.write_bytes(gzip.compress(b"1 " * 35_000_000, 1))
-    assert peak_bytes(KeyedVectors.load_word2vec_format, path, no_header=True) < 2**29
+    assert peak_bytes(KeyedVectors.load_word2vec_format, path, no_header=True) < 2**28
     assert peak_bytes(read_vocabulary, path) < 2**26
-    path.write_bytes(gzip.compress(b"a " + b"1 " * 30_000_000 + b"\n", 1))
-    assert peak_bytes(KeyedVectors.load_word2vec_format, path, no_header=True) < 2**29
-    path.write_bytes(gzip.compress(b"1 2\na " + b"1 " * 30_000_000 + b"\n", 1))
+    path.write_bytes(gzip.compress(b"a " + b"1 " * 20_000_000 + b"\n", 1))
+    assert peak_bytes(KeyedVectors.load_word2vec_format, path, no_header=True) < 2**28
+    path.write_bytes(gzip.compress(b"1 2\na " + b"1 " * 20_000_000 + b"\n", 1))
     assert peak_bytes(KeyedVectors.load_word2vec_format, path) < 2**29
 
 
