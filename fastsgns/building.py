@@ -17,6 +17,7 @@ from fastsgns import footprint, memory, sampling
 from fastsgns.checks import check_integer, plain
 from fastsgns.config import peak_rss_bytes
 from fastsgns.corpus import Corpus, encode_files, encode_sentences, recoded
+from fastsgns.interrupts import terminations_interrupt
 from fastsgns.keyedvectors import KeyedVectors
 from fastsgns.matrices import Freeze, InitVectors, aligned_matrix, given_vectors, initial_vectors, start_from_given
 from fastsgns.progress import progress_bar
@@ -411,6 +412,7 @@ class VocabularyBuilder:
         if locks is not None:
             self.wv.vectors_lockf = locks
 
+    @terminations_interrupt()
     def _encode(
         self,
         sentences: Iterable[Any] | None,

@@ -20,6 +20,7 @@ from fastsgns import demo
 from fastsgns.config import __version__, show_config
 from fastsgns.files import check_space, write_file
 from fastsgns.formats import DAMAGED, open_binary
+from fastsgns.interrupts import TERMINATED, terminations_interrupt
 from fastsgns.keyedvectors import KeyedVectors
 from fastsgns.word2vec import Word2Vec
 
@@ -339,7 +340,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        0, 1 when the work failed, 2 when the command line is wrong, 130 when interrupted.
+        0, 1 when the work failed, 2 when the command line is wrong, 130 when interrupted by Ctrl-C, 143 by SIGTERM.
 
     Examples
     --------
@@ -349,7 +350,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if isinstance(sys.stdout, io.TextIOWrapper):  # no word or file name is worth failing after the work is done
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
-        with warnings.catch_warnings():
+        with terminations_interrupt(), warnings.catch_warnings():
             warnings.showwarning = lambda message, *_: print(f"fastsgns: warning: {message}", file=sys.stderr)
             args = build_parser().parse_args(argv)
             args.run(args)
@@ -361,8 +362,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # the reader, say `head`, has what it wants
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
-    except KeyboardInterrupt:
-        return fail("interrupted", 130)
+    except KeyboardInterrupt as error:
+        return fail("terminated", 143) if TERMINATED in error.args else fail("interrupted", 130)
     except OSError as error:
         return fail(f"{error.filename}: {error.strerror}" if error.filename and error.strerror else error, 1)
     except KeyError as error:

@@ -15,6 +15,7 @@ from fastsgns._encode import ERRORS
 from fastsgns.checks import check_choice, check_integer, check_real
 from fastsgns.config import available_cores
 from fastsgns.corpus import encode_files, encode_sentences
+from fastsgns.interrupts import terminations_interrupt
 from fastsgns.phrasecounts import PhraseCounts, count_corpus, merge, prune
 from fastsgns.phrasefiles import load_counts, load_phrasegrams, save_counts, save_phrasegrams
 from fastsgns.phrasejoining import Find, Found, PhrasesTransformation, Table
@@ -199,6 +200,7 @@ class Phrases(PhrasesTransformation):
             f" threshold={self.threshold}, max_vocab_size={self.max_vocab_size}>"
         )
 
+    @terminations_interrupt()
     def add_vocab(self, sentences: Iterable[Iterable[str]] | None = None, *, corpus_file: Source | None = None) -> None:
         """Count more text, besides what was counted before.
 

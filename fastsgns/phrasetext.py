@@ -17,6 +17,7 @@ from fastsgns._encode import ERRORS, BadText
 from fastsgns._phrases import PADDING, TextJoiner
 from fastsgns.checks import check_choice, check_integer
 from fastsgns.files import PathLike, new_file
+from fastsgns.interrupts import terminations_interrupt
 from fastsgns.text import Source, find_files, not_text, pieces, stored_size
 
 __all__ = ["JoinedText", "check_delimiter", "check_target", "join_files", "text_joiner"]
@@ -90,6 +91,7 @@ def encoded(words: list[str]) -> bytes | None:
         return None
 
 
+@terminations_interrupt()
 def join_files(
     source: Source,
     target: PathLike,

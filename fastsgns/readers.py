@@ -261,12 +261,11 @@ def lines_of_open(source: Iterable[Any], errors: str) -> Iterator[str]:
     name = getattr(source, "name", "source")
     start = 0
     for line in source:
-        if isinstance(line, str):
-            yield line
-        else:
-            skip = mark_length(name, line[:4]) if start == 0 else 0
-            yield decode(line[skip:], errors, name, start + skip)
-            start += len(line)
+        if isinstance(line, str):  # what is no text is none here either
+            line = line.encode("utf-8", "surrogatepass")
+        skip = mark_length(name, line[:4]) if start == 0 else 0
+        yield decode(line[skip:], errors, name, start + skip)
+        start += len(line)
 
 
 def decode(data: bytes | bytearray, errors: str, path: Any, start: int) -> str:

@@ -135,15 +135,43 @@ def keep_thresholds(counts: NDArray[np.int64], sample: float) -> NDArray[np.uint
 def noise_probabilities(counts: NDArray[np.int64], ns_exponent: float) -> NDArray[np.float64]:
     """Probability of each word as noise, count^ns_exponent over the sum of all (Mikolov et al. 2013, section 2.2).
 
+    The same bits on every machine: nothing but operations that IEEE 754 has rounded one way.
+
     Examples
     --------
     >>> odds = noise_probabilities(np.array([100, 1]), ns_exponent=0.75)
     >>> float(round(odds[0] / odds[1], 1))
     31.6
     """
-    logs = ns_exponent * np.log(counts)
-    weights = np.exp(logs - logs.max())
+    weights = power(counts / counts.max() if ns_exponent >= 0 else counts.min() / counts, abs(ns_exponent))
     return np.asarray(weights / weights.sum())
+
+
+def power(base: NDArray[np.float64], exponent: float) -> NDArray[np.float64]:
+    """base^exponent by squares and square roots, for the binary digits of the exponent: 0.75 takes two roots.
+
+    The exp, log and pow of C libraries and of NumPy differ in their last bits from machine to machine. For bases from 0
+    to 1, as here, and exponents from 0 to 100 the error is below 1e-13 of the result.
+
+    Examples
+    --------
+    >>> power(np.array([0.0625, 1.0]), 0.75).tolist()
+    [0.125, 1.0]
+    """
+    whole, fraction = divmod(exponent, 1)
+    result = np.ones_like(base)
+    root = square = base
+    while fraction:
+        root = np.sqrt(root)
+        digit, fraction = divmod(2 * fraction, 1)
+        if digit:
+            result = result * root
+    while whole:
+        whole, digit = divmod(whole, 2)
+        if digit:
+            result = result * square
+        square = square * square
+    return result
 
 
 def cumulative_table(probabilities: NDArray[np.float64], domain: int = 2**31 - 1) -> NDArray[np.uint32]:

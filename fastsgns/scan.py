@@ -25,7 +25,7 @@ PIECE_NUMBERS = 1 << 40
 # The system bounds the mappings of a process, and a long enough corpus would need too many.
 MOST_PIECES = 16384
 POLL_SECONDS = 0.05
-JOIN_SECONDS = 2.0  # for all threads together
+JOIN_SECONDS = 0.5  # for all threads together
 # For the error of a corpus that finds no memory.
 ENCODING = "the corpus is kept encoded, 4 bytes a word and 8 a sentence, while it is trained"
 REMEDY = "train on one part of it after the other, or on a machine with more"

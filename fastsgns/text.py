@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO, Protocol
+from typing import IO, Any, BinaryIO, Protocol
 
 from fastsgns._encode import find_last_space, find_space
 from fastsgns.formats import DAMAGED
@@ -24,8 +24,13 @@ COMPRESSED = (".gz", ".bz2", ".xz", ".zst")
 # Marks of text in other encodings; UTF-32's first, as one of them begins like UTF-16's.
 OTHER_MARKS = {b"\xff\xfe\0\0": "UTF-32", b"\0\0\xfe\xff": "UTF-32", b"\xff\xfe": "UTF-16", b"\xfe\xff": "UTF-16"}
 UTF8_MARK = b"\xef\xbb\xbf"
+LONGEST_WORD = 1 << 28  # bytes
 WINDOW = 4096  # bytes read at once to find a place to cut
 ZSTD_BYTES = 16384  # given to the decompressor at once: few, as each may stand for thousands
+
+
+# Device, number, size and time of the last change.
+FileState = tuple[int, int, int, int]
 
 
 @dataclass(frozen=True)
@@ -39,6 +44,7 @@ class Piece:
     last: bool  # of its file
     data: bytes | None  # None: read it from the file
     cost: int  # bytes of the stored file that it stands for
+    state: FileState | None = None  # of the file, if it is read from there
 
     def read_into(self, buffer: memoryview) -> None:
         """Fill `buffer`, `size` bytes, with the text."""
@@ -48,11 +54,9 @@ class Piece:
         with open(self.path, "rb", buffering=0) as file:
             file.seek(self.start)
             done = 0
-            while done < self.size:
-                n = file.readinto(buffer[done:])
-                if not n:
-                    raise ValueError(f"{self.path}: the file became shorter while it was read")
+            while done < self.size and (n := file.readinto(buffer[done:])):
                 done += n
+            check_unchanged(self.path, file, self.state if done == self.size else None)
 
 
 def find_files(source: Source, name: str = "corpus_file") -> list[Path]:
@@ -67,10 +71,10 @@ def find_files(source: Source, name: str = "corpus_file") -> list[Path]:
 
     Raises
     ------
-    FileNotFoundError
-        Naming the path.
+    OSError
+        Naming the path, if there is none, or it cannot be looked at.
     ValueError
-        If there is no file, or a path is none.
+        If a folder is empty, or a path is none.
     """
     if isinstance(source, (str, os.PathLike)):
         paths: list[Any] = [source]
@@ -84,13 +88,11 @@ def find_files(source: Source, name: str = "corpus_file") -> list[Path]:
     for item in paths:
         check_path(name, item)
         path = Path(item)
-        if path.is_dir():
+        if stat.S_ISDIR(path.stat().st_mode):  # unlike is_dir, it tells what is wrong
             found = sorted(entry for entry in path.iterdir() if not entry.name.startswith(".") and not entry.is_dir())
             if not found:
                 raise ValueError(f"{name}={str(path)!r} is a folder without files")
             files += found
-        elif not path.exists():
-            raise FileNotFoundError(2, "no such file or folder", str(path))
         else:
             files.append(path)
     return files
@@ -100,6 +102,8 @@ def check_path(name: str, path: object) -> None:
     """ValueError unless `path` is one."""
     if not isinstance(path, (str, os.PathLike)) or not isinstance(os.fspath(path), str):
         raise ValueError(f"{name}={path!r} must be a path (str or os.PathLike)")
+    if "\0" in os.fspath(path):
+        raise ValueError(f"{name}={path!r} holds a NUL, which no name of a file can")
     if path == "":  # an unset variable, say; Path would take it for the folder one is in
         raise ValueError(f"{name}='' is empty: give the name of a file, or '.' for this folder")
 
@@ -116,7 +120,8 @@ def pieces(path: Path, piece_bytes: int) -> Iterator[Piece]:
     Raises
     ------
     ValueError
-        If the file is UTF-16 or UTF-32, or compressed and damaged.
+        If the file is UTF-16 or UTF-32, compressed and damaged, without white space over LONGEST_WORD bytes, or not at
+        the end what it was at the beginning.
     """
     if path.suffix.lower() in COMPRESSED or not stored_size(path):  # what has no size may still have text: see /proc
         return streamed_pieces(path, piece_bytes)
@@ -125,7 +130,8 @@ def pieces(path: Path, piece_bytes: int) -> Iterator[Piece]:
 
 def plain_pieces(path: Path, piece_bytes: int) -> Iterator[Piece]:
     with open(path, "rb", buffering=0) as file:
-        size = os.fstat(file.fileno()).st_size
+        state = file_state(file)
+        size = state[2]
         skip = mark_length(path, file.read(4))
         start = 0
         while start < size:
@@ -137,13 +143,16 @@ def plain_pieces(path: Path, piece_bytes: int) -> Iterator[Piece]:
                 end = min(end + (len(window) if space < 0 else space), size)
                 if space >= 0 or not window:
                     break
-            yield Piece(path, start, end - start, skip if start == 0 else 0, end == size, None, end - start)
+                check_length(path, start, end - start - piece_bytes)
+            yield Piece(path, start, end - start, skip if start == 0 else 0, end == size, None, end - start, state)
             start = end
+        check_unchanged(path, file, state)
 
 
 def streamed_pieces(path: Path, piece_bytes: int) -> Iterator[Piece]:
     with ExitStack() as stack:
         stored: BinaryIO = stack.enter_context(open(path, "rb"))
+        state = file_state(stored)
         total = stored_size(path) or 0
         reader = open_reader(path, stored)
         pending = bytearray()
@@ -163,14 +172,36 @@ def streamed_pieces(path: Path, piece_bytes: int) -> Iterator[Piece]:
                 skip = mark_length(path, bytes(pending[:4]))
             cut = find_last_space(pending, searched) if block else len(pending)
             if block and cut <= 0:
+                check_length(path, start, len(pending) - piece_bytes)
                 continue
             at = min(stored.tell(), total) if total else 0
             yield Piece(path, start, cut, skip if start == 0 else 0, not block, bytes(pending[:cut]), at - spent)
             if not block:
+                if total:
+                    check_unchanged(path, stored, state)
                 return
             del pending[:cut]
             start += cut
             spent = at
+
+
+def file_state(file: IO[bytes]) -> FileState:
+    status = os.fstat(file.fileno())
+    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
+
+
+def check_unchanged(path: Path, file: IO[bytes], state: FileState | None) -> None:
+    """ValueError unless an open file is still in that state: of a text that grows or shrinks there is no right part."""
+    if file_state(file) != state:
+        raise ValueError(f"{path}: the file changed while it was read; give a copy that nothing writes to")
+
+
+def check_length(path: Path, start: int, size: int) -> None:
+    """ValueError for a word that cannot be one, before it fills the memory: a device may go on for ever."""
+    if size > LONGEST_WORD:
+        raise ValueError(
+            f"{path}: no white space in {LONGEST_WORD} bytes from offset {start} on; is it a text file?"
+        )
 
 
 def mark_length(path: str | os.PathLike[str], beginning: bytes) -> int:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 import math
-import signal
 import threading
 import time
 import warnings
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Protocol
@@ -23,6 +21,7 @@ from fastsgns._train import Job, Team, Worker
 from fastsgns.checks import check_choice, check_integer, check_real
 from fastsgns.config import SIMD, available_cores, check_simd
 from fastsgns.corpus import Corpus
+from fastsgns.interrupts import terminations_interrupt
 from fastsgns.matrices import padded
 
 __all__ = ["Checkpoints", "RunState", "TrainingOptions", "TrainingResult", "train"]
@@ -373,23 +372,6 @@ def check_finite(options: TrainingOptions, epochs: int, *matrices: NDArray[np.fl
     for matrix in matrices:
         if not all(np.isfinite(matrix[i : i + CHECKED_ROWS]).all() for i in range(0, len(matrix), CHECKED_ROWS)):
             raise FloatingPointError(f"the vectors overflowed after {epochs} epochs: alpha={options.alpha} is too high")
-
-
-@contextlib.contextmanager
-def terminations_interrupt() -> Iterator[None]:
-    """Makes SIGTERM raise KeyboardInterrupt, unless there is a handler for it already, or this is no main thread."""
-
-    def interrupt(number: int, frame: object) -> None:
-        raise KeyboardInterrupt(f"signal {number}")
-
-    ours = threading.current_thread() is threading.main_thread() and signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
-    if ours:
-        signal.signal(signal.SIGTERM, interrupt)
-    try:
-        yield
-    finally:
-        if ours and signal.getsignal(signal.SIGTERM) is interrupt:  # nobody has set another one meanwhile
-            signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 def total(counts: Iterable[Counts]) -> Counts:
