@@ -199,9 +199,7 @@ def check_unchanged(path: Path, file: IO[bytes], state: FileState | None) -> Non
 def check_length(path: Path, start: int, size: int) -> None:
     """ValueError for a word that cannot be one, before it fills the memory: a device may go on for ever."""
     if size > LONGEST_WORD:
-        raise ValueError(
-            f"{path}: no white space in {LONGEST_WORD} bytes from offset {start} on; is it a text file?"
-        )
+        raise ValueError(f"{path}: no white space in {LONGEST_WORD} bytes from offset {start} on; is it a text file?")
 
 
 def mark_length(path: str | os.PathLike[str], beginning: bytes) -> int:
