@@ -1,4 +1,4 @@
-"""Interrupts: SIGTERM raises KeyboardInterrupt while work is under way, as Ctrl-C does, so that nothing is left behind."""
+"""SIGTERM as an interrupt: while work is under way it raises KeyboardInterrupt, as Ctrl-C does, and leaves nothing behind."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ TERMINATED = "SIGTERM"
 
 @contextlib.contextmanager
 def terminations_interrupt() -> Iterator[None]:
-    """Makes SIGTERM raise ``KeyboardInterrupt(TERMINATED)``, unless there is a handler for it already, or this is no main thread.
+    """Makes SIGTERM raise ``KeyboardInterrupt(TERMINATED)``, unless it has a handler already, or this is no main thread.
 
     Also a decorator of functions.
     """

@@ -7,6 +7,7 @@ import threading
 import time
 import warnings
 from collections.abc import Callable, Iterable
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Protocol
@@ -227,8 +228,8 @@ def train(
     return_freed_memory()  # what words and tables were made with, before the output vectors are first written to
     state = state or RunState()
     state.result.seconds += time.perf_counter() - start
-    bar = tqdm(total=words * options.epochs, unit="word", unit_scale=True, desc="train", disable=not progress)
-    with bar, terminations_interrupt():
+    bar = tqdm(total=words * options.epochs, unit="word", unit_scale=True, desc="train") if progress else None
+    with nullcontext() if bar is None else bar, terminations_interrupt():
         run = Run(options, job, workers, tasks, words, corpus_share, first_epoch, state, bar, checkpoints)
         try:
             while run.result.epochs < options.epochs:
@@ -353,9 +354,10 @@ class Run:
         """Show how far it is; whether a checkpoint is due."""
         epoch, history = self.result.epochs, self.result.loss_history
         done = sum(worker.words_done for worker in self.workers)
-        loss, rate = f"{history[-1]:.3f}" if history else "-", f"{alpha + self.slope * done:.5f}"
-        self.bar.set_postfix(epoch=f"{epoch + 1}/{self.options.epochs}", lr=rate, loss=loss, refresh=False)
-        self.bar.update(self.words * epoch + done - self.bar.n)
+        if self.bar is not None:
+            loss, rate = f"{history[-1]:.3f}" if history else "-", f"{alpha + self.slope * done:.5f}"
+            self.bar.set_postfix(epoch=f"{epoch + 1}/{self.options.epochs}", lr=rate, loss=loss, refresh=False)
+            self.bar.update(self.words * epoch + done - self.bar.n)
         return self.checkpoints is not None and self.checkpoints.due(self.words * epoch + done)
 
     def keep(self, last: bool) -> None:

@@ -531,8 +531,11 @@ class Word2Vec(VocabularyBuilder):
         return modelfile.load(cls, path, mmap)
 
     def __getstate__(self) -> dict[str, Any]:
-        """For pickle and copy: all but the corpus, which may be large, and its source, which may be a generator."""
-        return {**self.__dict__, "_source": (None, None), "_corpus": None, "_raw": None}
+        """For pickle and copy: all but the corpus, which may be large, its source, which may be a generator, and
+        callbacks and `trim_rule`, which no copy of gensim's has either."""
+        return {
+            **self.__dict__, "_source": (None, None), "_corpus": None, "_raw": None, "callbacks": (), "trim_rule": None,
+        }  # fmt: skip
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}<vocab={len(self.wv)}, vector_size={self.vector_size}, alpha={self.alpha}>"
