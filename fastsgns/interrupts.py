@@ -1,4 +1,4 @@
-"""SIGTERM as an interrupt: while work is under way it raises KeyboardInterrupt, as Ctrl-C does, and leaves nothing behind."""
+"""SIGTERM as an interrupt: while work is under way it raises KeyboardInterrupt, as Ctrl-C does."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ TERMINATED = "SIGTERM"
 
 @contextlib.contextmanager
 def terminations_interrupt() -> Iterator[None]:
-    """Makes SIGTERM raise ``KeyboardInterrupt(TERMINATED)``, unless it has a handler already, or this is no main thread.
+    """Makes SIGTERM raise ``KeyboardInterrupt(TERMINATED)``, unless it has a handler, or this is no main thread.
 
     Also a decorator of functions.
     """
