@@ -1,4 +1,4 @@
-"""Determinism: with one worker the same bits in every process, whatever Python, NumPy and compiler; stored as hashes."""
+"""Determinism: with one worker the same bits in every process, whatever Python, NumPy and compiler."""
 
 import hashlib
 import json

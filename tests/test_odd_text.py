@@ -326,13 +326,8 @@ def test_the_command_line_names_what_is_wrong(capsys):
 @posix
 def test_the_command_line_reads_its_input_and_names_of_any_bytes():
     name = os.fsdecode(b"\xff")
-    Path(name).write_bytes(b"one two three\n" * 20)
-    arguments = "train", "-o", "vectors", "--min-count", "1", "--vector-size", "4", "/dev/stdin", name
-    done = subprocess.run(
-        [sys.executable, "-m", "fastsgns", *arguments], input=b"\xfe", capture_output=True, timeout=60, check=False
-    )
-    assert done.stderr.startswith(b"fastsgns: error: /dev/stdin: byte 0xfe is not UTF-8"), done.stderr
     Path(name).write_bytes(b"\xfe")
+    arguments = "train", "-o", "vectors", "/dev/stdin", name
     done = subprocess.run(
         [sys.executable, "-m", "fastsgns", *arguments], input=b"one two\n", capture_output=True, timeout=60, check=False
     )
