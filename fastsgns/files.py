@@ -14,6 +14,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from fastsgns.interrupts import terminations_interrupt
+
 try:
     import fcntl
 except ImportError:  # Windows: what a killed process left is not cleared there
@@ -129,26 +131,27 @@ def new_file(path: PathLike, size: int | None = None, *, append: bool = False) -
     except OSError as error:
         raise OSError(error.errno, error.strerror, os.fspath(path)) from None
     file = NewFile(descriptor, path, size)
-    try:
-        if append and old is not None:
-            with open(target, "rb") as before:
-                shutil.copyfileobj(before, file, COPIED_BYTES)
-        yield file
-        with file.named_errors():
-            if old is not None:
-                temporary.chmod(stat.S_IMODE(old.st_mode))
-            os.fsync(descriptor)
-            if fcntl is None:  # Windows renames no open file
+    with terminations_interrupt():
+        try:
+            if append and old is not None:
+                with open(target, "rb") as before:
+                    shutil.copyfileobj(before, file, COPIED_BYTES)
+            yield file
+            with file.named_errors():
+                if old is not None:
+                    temporary.chmod(stat.S_IMODE(old.st_mode))
+                os.fsync(descriptor)
+                if fcntl is None:  # Windows renames no open file
+                    file.close()
+                os.replace(temporary, target)
+        except BaseException:
+            with contextlib.suppress(OSError):  # the next one to write here clears it
+                temporary.unlink()
+            raise
+        finally:
+            with contextlib.suppress(OSError):  # the bytes are on the disk, or not wanted
+                unlock(file)
                 file.close()
-            os.replace(temporary, target)
-    except BaseException:
-        with contextlib.suppress(OSError):  # the next one to write here clears it
-            temporary.unlink()
-        raise
-    finally:
-        with contextlib.suppress(OSError):  # the bytes are on the disk, or not wanted
-            unlock(file)
-            file.close()
     with file.named_errors():
         sync_folder(target.parent)
 

@@ -20,7 +20,6 @@ from safetensors import SafetensorError, safe_open
 from fastsgns import memory
 from fastsgns._records import decode
 from fastsgns.files import PathLike, new_file
-from fastsgns.interrupts import terminations_interrupt
 
 __all__ = ["compressing", "load_tensors", "open_binary", "pack_keys", "save_tensors", "unpack_keys"]
 
@@ -53,7 +52,6 @@ def compressing(file: IO[bytes], path: PathLike) -> contextlib.AbstractContextMa
     return contextlib.nullcontext(file) if opener is None else opener(file, "wb")
 
 
-@terminations_interrupt()
 def save_tensors(path: PathLike | IO[bytes], tensors: Mapping[str, NDArray[Any]], metadata: Mapping[str, Any]) -> None:
     """Write arrays and JSON metadata as one safetensors file, atomically, and no array copied as a whole.
 
