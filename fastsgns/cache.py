@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastsgns.files import NewFile, new_file
+from fastsgns.formats import parse_json
 from fastsgns.vocabulary import Vocabulary, VocabularyRules
 
 if TYPE_CHECKING:
@@ -164,7 +165,7 @@ def read(path: Path, wanted: dict[str, Any], vocabulary: Vocabulary | None) -> t
     """Vocabulary and corpus from a cache file; None if it is of something else than what is wanted."""
     try:
         return parse(path, wanted, vocabulary)
-    except (KeyError, TypeError, ValueError, RecursionError, struct.error) as error:
+    except (KeyError, TypeError, ValueError, struct.error) as error:
         raise ValueError(
             f"{path}: not a fastsgns corpus cache, or a damaged one ({error}); delete it or choose another path"
         ) from error
@@ -182,7 +183,7 @@ def parse(path: Path, wanted: dict[str, Any], vocabulary: Vocabulary | None) -> 
         raise ValueError("it does not begin as one")
     if file_size != size or at_header + header_size != size:
         raise ValueError(f"it should have {file_size} bytes and has {size}")
-    header = json.loads(memory[at_header:].tobytes())
+    header = parse_json(memory[at_header:].tobytes())
     if header["description"] != wanted:
         return None
     numbers = [header[name] for name in ("n_tokens", "n_offsets", "n_words", "words_bytes", "raw_words", "sentences")]
@@ -194,14 +195,14 @@ def parse(path: Path, wanted: dict[str, Any], vocabulary: Vocabulary | None) -> 
         raise ValueError("the sizes in its header do not add up")
     tokens = memory[at_tokens : at_tokens + 4 * n_tokens].view(np.int32)
     offsets = memory[at_offsets : at_offsets + 8 * n_offsets].view(np.int64)
-    if n_offsets < 1 or offsets[0] != 0 or offsets[-1] != n_tokens or (np.diff(offsets) <= 0).any():
+    if n_offsets < 1 or offsets[0] != 0 or offsets[-1] != n_tokens or (offsets[1:] <= offsets[:-1]).any():
         raise ValueError("its offsets do not rise from 0 to the number of tokens")
     if raw_words < n_tokens or sentences < n_offsets - 1:
         raise ValueError("it holds more words or sentences than were read")
     if vocabulary is None:
         counts = memory[at_counts : at_counts + 8 * n_words].view(np.int64).copy()
         words = memory[at_words : at_words + words_bytes].tobytes().decode("utf-8").split("\n")
-        if len(set(words)) != n_words or (counts <= 0).any() or counts.max(initial=0) > n_tokens:
+        if not len(words) == len(set(words)) == n_words or (counts <= 0).any() or counts.max(initial=0) > n_tokens:
             raise ValueError("its words and counts do not fit together")
         vocabulary = Vocabulary(words, counts, raw_words, sentences)
     if n_tokens and not 0 <= tokens.min() <= tokens.max() < len(vocabulary):

@@ -10,6 +10,7 @@ import lzma
 import os
 import zlib
 from collections.abc import Callable, Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import IO, Any, cast
 
@@ -21,13 +22,23 @@ from fastsgns import memory
 from fastsgns._records import decode
 from fastsgns.files import PathLike, new_file
 
-__all__ = ["compressing", "load_tensors", "open_binary", "pack_keys", "save_tensors", "unpack_keys"]
+__all__ = [
+    "compressing",
+    "load_tensors",
+    "open_binary",
+    "pack_keys",
+    "parse_json",
+    "save_tensors",
+    "unpack_keys",
+]
 
 Tensors = dict[str, NDArray[Any]]
 
 # The one metadata entry that is ours, and the version of what it and the tensors mean.
 METADATA_KEY = "fastsgns"
 FORMAT_VERSION = 1
+# Of lists and objects in each other in the metadata; it has 4.
+MOST_LEVELS = 32
 
 # NumPy's types by their names in safetensors.
 TYPES = {"F64": "<f8", "F32": "<f4", "F16": "<f2", "BOOL": "?"}
@@ -158,7 +169,7 @@ def load_tensors(
                 memory.require(size, f"{path}, read as a whole", "map it with mmap='r', or mmap='c' to change it")
                 return {name: file.get_tensor(name) for name in file.keys()}, metadata  # noqa: SIM118 (no mapping)
         return map_tensors(path, mmap), metadata
-    except (SafetensorError, ValueError, TypeError, RecursionError) as error:  # the last of JSON nested deeply
+    except (SafetensorError, ValueError, TypeError) as error:
         if is_pickle(path):
             raise ValueError(
                 f"{path} ({size} bytes): not a model file of fastsgns, but a pickle, as gensim's save writes, and"
@@ -181,7 +192,7 @@ def is_pickle(path: Path) -> bool:
 def check_metadata(text: str | None, kinds: Sequence[str]) -> dict[str, Any]:
     if text is None:
         raise ValueError("it is a safetensors file that something else wrote")
-    metadata = json.loads(text)
+    metadata = parse_json(text)
     if not isinstance(metadata, dict):
         raise ValueError("its metadata is no JSON object")
     if metadata.get("kind") not in kinds:
@@ -193,11 +204,30 @@ def check_metadata(text: str | None, kinds: Sequence[str]) -> dict[str, Any]:
     return metadata
 
 
+def parse_json(text: str | bytes) -> Any:
+    """What JSON holds, if no more than MOST_LEVELS lie in each other: more would exhaust the stack, here or in repr.
+
+    Raises
+    ------
+    ValueError
+        If it is no JSON, or of more levels.
+    """
+    with contextlib.suppress(RecursionError):
+        value = json.loads(text)
+        level = [value]
+        for _ in range(MOST_LEVELS):
+            objects = [node.values() for node in level if isinstance(node, dict)]
+            level = list(chain(*objects, *(node for node in level if isinstance(node, list))))
+            if not level:
+                return value
+    raise ValueError(f"its JSON is of more than {MOST_LEVELS} levels")
+
+
 def map_tensors(path: Path, mode: str) -> Tensors:
     """The arrays of a safetensors file that `safe_open` found sound, memory-mapped."""
     with open(path, "rb") as file:
         length = int.from_bytes(file.read(8), "little")
-        header = json.loads(file.read(length))
+        header = parse_json(file.read(length))
     header.pop("__metadata__", None)
     tensors: Tensors = {}
     for name, entry in header.items():

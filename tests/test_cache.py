@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from fastsgns import corpus as corpus_module
-from fastsgns.cache import PREAMBLE
+from fastsgns.cache import MAGIC, PREAMBLE, places
 from fastsgns.corpus import encode_files
 from fastsgns.vocabulary import Vocabulary, VocabularyRules
 
@@ -122,6 +122,25 @@ def test_foreign_and_damaged_files_are_left_alone(text, tmp_path):
         text_now = json.dumps({key: value for key, value in header.items() if key != name}).encode()
         preamble = PREAMBLE.pack(magic, at_header + len(text_now), at_header, len(text_now))
         refused(text, cache, preamble + good[PREAMBLE.size : at_header] + text_now)
+
+
+def test_arrays_that_make_no_sense_are_refused(text, tmp_path):
+    cache = tmp_path / "cache"
+    encode(text, cache)
+    good = cache.read_bytes()
+    at_header = PREAMBLE.unpack(good[: PREAMBLE.size])[2]
+    header = json.loads(good[at_header:])
+    at_tokens, at_offsets, at_counts, at_words = places(header["n_tokens"], header["n_offsets"], header["n_words"])
+    wrapping = [2**63 - 1, -5]  # differences of 64 bits that look as if these rose
+    changes = [(at_tokens, np.int32, [-1]), (at_tokens, np.int32, [header["n_words"]])]
+    changes += [(at_offsets, np.int64, [1]), (at_offsets + 8, np.int64, wrapping), (at_counts, np.int64, [0])]
+    for place, dtype, numbers in changes:
+        new = np.array(numbers, dtype).tobytes()
+        refused(text, cache, good[:place] + new + good[place + len(new) :])
+    twice = good[at_words:].replace(b"that", b"x\nto", 1)  # one more word, as many different ones
+    refused(text, cache, good[:at_words] + twice)
+    deep = b'{"description": ' + b"[" * 100_000
+    refused(text, cache, PREAMBLE.pack(MAGIC, at_header + len(deep), at_header, len(deep)) + good[64:at_header] + deep)
 
 
 def test_places_that_cannot_be(text, tmp_path):

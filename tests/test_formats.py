@@ -174,6 +174,8 @@ HOSTILE = {
     "offsets beyond": safetensors_bytes({"vectors": {"dtype": "F32", "shape": [4], "data_offsets": [0, 16]}}, b"x" * 8),
     "foreign": safetensors_bytes({"a": {"dtype": "F32", "shape": [2], "data_offsets": [0, 8]}}, b"x" * 8),
     "foreign metadata": safetensors_bytes({"__metadata__": {"fastsgns": "[]"}}),
+    "deep metadata": safetensors_bytes({"__metadata__": {"fastsgns": "[" * 100_000}}),
+    "metadata too deep to show": safetensors_bytes({"__metadata__": {"fastsgns": "[" * 900 + "]" * 900}}),
     "broken metadata": safetensors_bytes({"__metadata__": {"fastsgns": "{"}}),
     "later version": safetensors_bytes(
         {"__metadata__": {"fastsgns": '{"kind": "KeyedVectors", "format_version": 99}'}}
