@@ -16,7 +16,7 @@ from fastsgns.formats import COMPRESSED
 if TYPE_CHECKING:
     import io
 
-__all__ = ["BATCH_ROWS", "BinaryFile", "TextFile", "VectorFile"]
+__all__ = ["BATCH_ROWS", "LONGEST_LINE", "BinaryFile", "TextFile", "VectorFile"]
 
 logger = logging.getLogger(__name__)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -121,7 +122,7 @@ def damage_named(path: PathLike) -> Iterator[None]:
     except DAMAGED as error:
         if isinstance(error, OSError) and error.errno is not None:  # the system's own: no such file and the like
             raise
-        raise ValueError(f"{path} is damaged: {error}") from error
+        raise ValueError(f"{os.fspath(path)} is damaged: {error}") from error
 
 
 def without_repetitions(path: Path, keys: list[str], vectors: NDArray[Any]) -> tuple[dict[str, int], NDArray[Any]]:
@@ -138,7 +139,7 @@ def read_vocabulary(path: PathLike, encoding: str = "utf8", unicode_errors: str 
     Raises
     ------
     ValueError
-        If a line is not a key and a whole number.
+        If a line is not a key and a whole number of 64 bits, or the file is damaged.
     """
     counts: dict[str, int] = {}
     with damage_named(path), open_binary(path) as file:

@@ -579,9 +579,22 @@ def test_vocabulary_files(tmp_path, caplog):
         wv = KeyedVectors.load_word2vec_format(tmp_path / "v", fvocab=tmp_path / "vocabulary")
     assert wv.expandos["count"].tolist() == [0, 10]
     assert "lacks 1 keys, 'a' first" in caplog.text
-    (tmp_path / "vocabulary").write_text("b ten\n")
-    with pytest.raises(ValueError, match="vocabulary, line 1: b'b ten"):
-        KeyedVectors.load_word2vec_format(tmp_path / "v", fvocab=tmp_path / "vocabulary")
+    for line in ("b ten", "b 9223372036854775808", "b -9223372036854775809", "b 1 2", "b"):
+        (tmp_path / "vocabulary").write_text(f"a 1\n{line}\n")
+        with pytest.raises(ValueError, match=f"vocabulary, line 2: b'{line}"):
+            KeyedVectors.load_word2vec_format(tmp_path / "v", fvocab=tmp_path / "vocabulary")
+
+
+@pytest.mark.parametrize("suffix", formats.COMPRESSED)
+def test_damaged_vocabulary_files_are_refused(tmp_path, suffix):
+    make(["a", "b"]).save_word2vec_format(tmp_path / "v")
+    with formats.open_binary(tmp_path / f"whole{suffix}", "wb") as file:
+        file.write(b"a 1\nb 2\n" * 2000)
+    whole = (tmp_path / f"whole{suffix}").read_bytes()
+    for content in (b"a 1\nb 2\n", whole[:-4], whole[:20] + b"\xff" * 20 + whole[40:]):
+        (tmp_path / f"vocabulary{suffix}").write_bytes(content)
+        with pytest.raises(ValueError, match=r"vocabulary.* is damaged"):
+            KeyedVectors.load_word2vec_format(tmp_path / "v", fvocab=tmp_path / f"vocabulary{suffix}")
 
 
 @pytest.mark.parametrize("key", ["", "a b", "a\n", "\t", "\ud800"], ids=repr)
