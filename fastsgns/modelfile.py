@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import math
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
@@ -75,8 +74,8 @@ def load(cls: type[Model], path: str | os.PathLike[str], mmap: str | None) -> Mo
             raise ValueError("its counts are not one positive number a word")
         if counts.sum(dtype=np.float64) > MOST_WORDS:
             raise ValueError("its counts are of more words than there can be")
+        check_history(history)
         for name in HISTORY:
-            check_history(name, history[name])
             setattr(model, name, history[name])
         if mmap is None:
             vectors, outputs = (as_aligned(matrix) for matrix in (vectors, outputs))
@@ -89,17 +88,13 @@ def load(cls: type[Model], path: str | os.PathLike[str], mmap: str | None) -> Mo
     return model
 
 
-def check_history(name: str, value: object) -> None:
-    """ValueError if a file has an attribute's value that is none."""
-    if name == "report":
-        if not isinstance(value, dict):
-            raise ValueError(f"its report is {value!r:.40}")
-    elif name == "loss_history":
-        if not isinstance(value, list):
-            raise ValueError(f"its loss_history is {value!r:.40}")
-        for loss in value:
-            check_real(name, loss, -math.inf)
-    elif name in ("total_train_time", "min_alpha_yet_reached"):
-        check_real(name, value, 0.0)
-    else:
-        check_integer(name, value, 0, MOST_WORDS)
+def check_history(history: dict[str, Any]) -> None:
+    """KeyError, TypeError or ValueError unless it is such as a model has."""
+    for name in ("corpus_count", "corpus_total_words", "epochs_trained", "train_count"):
+        check_integer(name, history[name], 0, MOST_WORDS)
+    for name in ("total_train_time", "min_alpha_yet_reached"):
+        check_real(name, history[name], 0.0)
+    for loss in history["loss_history"]:
+        check_real("loss_history", loss, 0.0)
+    if not isinstance(history["loss_history"], list) or not isinstance(history["report"], dict):
+        raise ValueError("its loss_history and report are no list and no object")

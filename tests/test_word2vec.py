@@ -16,7 +16,7 @@ import pytest
 
 import fastsgns
 import planted
-from fastsgns import KeyedVectors, Word2Vec, building, config, trainer
+from fastsgns import KeyedVectors, Word2Vec, building, config, formats, trainer
 from fastsgns.sampling import SHARING
 
 PLANTED = planted.corpus()
@@ -497,6 +497,14 @@ def test_foreign_and_damaged_models_are_refused(tmp_path):
     small().wv.save(tmp_path / "vectors")
     with pytest.raises(ValueError, match="vectors"):
         Word2Vec.load(tmp_path / "vectors")
+    tensors, metadata = formats.load_tensors(tmp_path / "model", "Word2Vec")
+    wrong = [("epochs_trained", "1"), ("corpus_count", -1), ("train_count", 0.5), ("total_train_time", float("nan"))]
+    wrong += [("loss_history", ["0"]), ("loss_history", {}), ("report", []), ("corpus_count", 10**30)]
+    for name, value in wrong:
+        history = {**metadata["history"], name: value}
+        formats.save_tensors(tmp_path / "model", tensors, {**metadata, "history": history})
+        with pytest.raises(ValueError, match=f"model: not a Word2Vec model of fastsgns: .*{name}"):
+            Word2Vec.load(tmp_path / "model")
     with pytest.raises(FileNotFoundError):
         Word2Vec.load(tmp_path / "missing")
 
