@@ -75,10 +75,10 @@ def npmi_scorer(
     if bigram_count < min_count:
         return NEGATIVE_INFINITY
     total = float(corpus_word_count)
-    a, b, ab = worda_count / total, wordb_count / total, bigram_count / total
     try:
+        a, b, ab = worda_count / total, wordb_count / total, bigram_count / total
         return log(ab / (a * b)) / -log(ab)
-    except ValueError:  # a phrase that does not occur
+    except (ValueError, ZeroDivisionError):  # a phrase that does not occur, or its parts do not, or nothing else does
         return NEGATIVE_INFINITY
 
 

@@ -170,6 +170,7 @@ def test_names_and_defaults_are_gensims():
         assert original_scorer(*counts) == theirs.original_scorer(*counts)
         if counts[0]:
             assert npmi_scorer(*counts) == theirs.npmi_scorer(*counts)
+    assert npmi_scorer(0, 1, 1, 20, 1, 30) == npmi_scorer(1, 1, 1, 20, 1, 0) == npmi_scorer(1, 1, 1, 2, 1, 1) == -np.inf
 
 
 def test_passes_and_more_text_are_gensims():
