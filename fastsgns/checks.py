@@ -7,7 +7,7 @@ import numbers
 from collections.abc import Collection
 from typing import Any
 
-__all__ = ["check_choice", "check_integer", "check_real", "plain"]
+__all__ = ["as_flag", "check_choice", "check_integer", "check_real", "plain"]
 
 
 def plain(value: Any) -> Any:
@@ -17,9 +17,17 @@ def plain(value: Any) -> Any:
     return float(value) if isinstance(value, numbers.Real) and not isinstance(value, bool) else value
 
 
+def as_flag(name: str, value: Any) -> bool:
+    """Whether a value is true; ValueError for one that is neither, such as an array."""
+    try:
+        return bool(value)
+    except ValueError as error:
+        raise ValueError(f"{name}={value!r} must be True or False: {error}") from None
+
+
 def check_choice(name: str, value: object, choices: Collection[str]) -> None:
     """ValueError unless `value` is one of `choices`."""
-    if value not in tuple(choices):
+    if not isinstance(value, str) or value not in choices:
         raise ValueError(f"{name}={value!r}: choose one of {', '.join(choices)}")
 
 

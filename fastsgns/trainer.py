@@ -66,7 +66,7 @@ class TrainingOptions:
                 raise ValueError("window=(0, 0) holds no context: one side must have at least 1 word")
         else:
             check_integer("window", self.window, 1, 2**20 - 1)
-        if self.negative == 0:
+        if isinstance(self.negative, int) and self.negative == 0:
             raise ValueError("negative=0: fastsgns trains skip-gram with negative sampling; give 5 to 20 noise words")
         check_integer("negative", self.negative, 1, 2**20 - 2)
         check_integer("epochs", self.epochs, 1, 2**31)

@@ -17,7 +17,7 @@ from fastsgns import footprint, formats, memory, modelfile
 from fastsgns._encode import ERRORS
 from fastsgns.building import VocabularyBuilder
 from fastsgns.checkpoint import CheckpointFile, identity, parse_every
-from fastsgns.checks import check_choice, check_integer, plain
+from fastsgns.checks import as_flag, check_choice, check_integer, plain
 from fastsgns.config import SIMD, __version__, available_cores, peak_rss_bytes
 from fastsgns.corpus import Corpus
 from fastsgns.keyedvectors import KeyedVectors
@@ -208,7 +208,7 @@ class Word2Vec(VocabularyBuilder):
         resume: bool = False,
         deterministic: bool = False,
     ) -> None:
-        if sg != 1 or hs != 0:
+        if not (as_flag("sg", sg == 1) and as_flag("hs", hs == 0)):
             raise ValueError(f"sg={sg!r}, hs={hs!r}: fastsgns trains skip-gram with negative sampling, sg=1 and hs=0")
         if trim_rule is not None and not callable(trim_rule):
             raise ValueError(f"trim_rule={trim_rule!r} must be callable: trim_rule(word, count, min_count)")
@@ -226,9 +226,10 @@ class Word2Vec(VocabularyBuilder):
         self.seed = secrets.randbits(32) if seed is None else seed
         self.negative, self.ns_exponent = negative, ns_exponent
         self.workers = available_cores() if workers is None else workers
-        self.epochs, self.sorted_vocab, self.compute_loss = epochs, bool(sorted_vocab), bool(compute_loss)
-        self.shrink_windows, self.negative_sharing = bool(shrink_windows), negative_sharing
-        self.deterministic = bool(deterministic)
+        self.epochs, self.sorted_vocab = epochs, as_flag("sorted_vocab", sorted_vocab)
+        self.compute_loss = as_flag("compute_loss", compute_loss)
+        self.shrink_windows, self.negative_sharing = as_flag("shrink_windows", shrink_windows), negative_sharing
+        self.deterministic = as_flag("deterministic", deterministic)
         self.callbacks, self.progress, self.errors, self.corpus_cache = tuple(callbacks), progress, errors, corpus_cache
         self.trim_rule, self.init_vectors = trim_rule, init_vectors
         if isinstance(freeze, (str, bytes)):
