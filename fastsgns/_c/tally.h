@@ -28,7 +28,9 @@ typedef struct {
 /* What tally_renumber leaves of a word without an id: its slot stays full, as others' searches go on past it. */
 #define TALLY_LEFT_OUT UINT32_MAX
 
-enum { TALLY_SMALL = 1 << 22 }; /* integers from 0 to here have a place of their own; untouched places cost nothing */
+#ifndef TALLY_SMALL
+#define TALLY_SMALL (1 << 22) /* integers from 0 to here have a place of their own; untouched places cost nothing */
+#endif
 
 typedef struct {
     tally_entry *small;
