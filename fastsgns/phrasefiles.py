@@ -93,9 +93,12 @@ def load_counts(path: PathLike) -> tuple[dict[str, Any], PhraseCounts]:
         check_ids("link_words", link_words, len(words))
         if sorted(link_offsets) != link_offsets or link_offsets[:2] != [0, 0] or link_offsets[-1] != len(link_words):
             raise ValueError("its link_offsets do not divide its link_words")
-        if (arrays["word_counts"] < 0).any() or (arrays["pair_counts"] < 1).any() or not are_different_strings(words):
+        if (arrays["pair_counts"] < 1).any() or not are_different_strings(words):
             raise ValueError("its words and counts do not fit together")
         check_integer("corpus_word_count", total, 0, MOST_WORDS)
+        for name in ("word_counts", "word_first", "pair_counts", "pair_first"):
+            if len(arrays[name]) and not 0 <= arrays[name].min() <= arrays[name].max() <= MOST_WORDS:
+                raise ValueError(f"its {name} are not all of 0 to {MOST_WORDS}")
         links = [tuple(words[i] for i in link_words[a:b].tolist()) for a, b in pairwise(link_offsets)]
     except (KeyError, TypeError, ValueError) as error:
         raise ValueError(f"{Path(path)}: not Phrases of fastsgns, or damaged: {error}") from error

@@ -11,6 +11,7 @@ import math
 import os
 import pickle
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -654,6 +655,7 @@ def test_damaged_files_are_refused(tmp_path):
             ("pair_counts", lambda a: a * 0), ("pair_counts", lambda a: a[1:]), ("word_counts", lambda a: a - 10**9),
             ("word_first", lambda a: a.astype(np.float64)), ("link_words", lambda a: a + 99),
             ("link_offsets", lambda a: a[::-1].copy()), ("keys", lambda a: a * 0), ("key_offsets", lambda a: a[:-1]),
+            ("pair_first", lambda a: -a - 1), ("word_first", lambda a: a + 2**62), ("word_counts", lambda a: a + 2**62),
         ],
         frozen: [("scores", lambda a: a[1:]), ("scores", lambda a: a.astype(int)), ("keys", lambda a: a * 0)],
     }  # fmt: skip
@@ -671,6 +673,14 @@ def test_damaged_files_are_refused(tmp_path):
             assert changed != metadata
             save_file(tensors, tmp_path / "d", changed)
             with pytest.raises(ValueError, match="damaged"):
+                load(tmp_path / "d")
+        if name is path:
+            changed = {
+                key: re.sub('(corpus_word_count": )', r"\g<1>9999999999999999", value)
+                for key, value in metadata.items()
+            }
+            save_file(tensors, tmp_path / "d", changed)
+            with pytest.raises(ValueError, match="damaged: corpus_word_count=9999"):
                 load(tmp_path / "d")
         (tmp_path / "d").write_bytes(name.read_bytes()[:-9])
         with pytest.raises(ValueError, match="damaged"):
