@@ -37,7 +37,7 @@ def fuzzed(command, parser, folder, executions):
     """Runs libFuzzer, which begins with all inputs kept; how it ended."""
     shutil.copytree(run.CORPUS / parser, folder / "corpus")
     command = [*command, f"-runs={executions}", "-seed=1", f"-artifact_prefix={folder}/find-", folder / "corpus"]
-    done = subprocess.run(command, capture_output=True, text=True, errors="replace")
+    done = run.run_fuzzer([*map(str, command)])
     assert done.returncode or re.search(rf"^Done {executions} runs", done.stderr, re.MULTILINE), done.stderr
     return done
 
@@ -50,11 +50,9 @@ def feed(tmp_path_factory):
         compiler, options = "clang", ["-fsanitize=fuzzer"]
     else:
         compiler, options = next(filter(shutil.which, ("gcc", "clang")), None), [str(FUZZ / "main.c")]
-        probe = [compiler, "-x", "c", *run.SANITIZERS, "-", "-o", folder / "probe"]
-        if (
-            compiler is None
-            or subprocess.run(probe, input=b"int main(void) { return 0; }", capture_output=True).returncode
-        ):
+        probe = [str(compiler), "-x", "c", *run.SANITIZERS, "-", "-o", folder / "probe"]
+        program = b"int main(void) { return 0; }"
+        if compiler is None or subprocess.run(probe, input=program, capture_output=True).returncode:
             pytest.skip("needs gcc or clang with AddressSanitizer and UndefinedBehaviorSanitizer")
 
     def run_harness(harness, folder, **elsewhere):

@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import functools
 import importlib.util
+import os
 import re
 import shutil
 import subprocess
@@ -59,6 +60,14 @@ def command_for(parser: str, folder: Path) -> list[str]:
     return [*script, f"-max_len={LONGEST['Python']}", "-rss_limit_mb=2048", "-timeout=20"]
 
 
+def run_fuzzer(command: list[str]) -> subprocess.CompletedProcess[str]:
+    from targets import MEMORY
+
+    with tempfile.TemporaryDirectory(prefix="fastsgns-fuzz-", dir=MEMORY) as folder:
+        environment = {**os.environ, "FASTSGNS_FUZZ_FOLDER": folder}
+        return subprocess.run(command, capture_output=True, text=True, errors="replace", env=environment)
+
+
 def fuzz(parser: str, executions: int, work: Path) -> str | None:
     """Runs one parser; prints a row of the table, and gives the log of a failure."""
     grown = work / parser
@@ -66,28 +75,19 @@ def fuzz(parser: str, executions: int, work: Path) -> str | None:
     (CORPUS / parser).mkdir(exist_ok=True)
     command = [*command_for(parser, work), f"-runs={executions}", f"-artifact_prefix={CORPUS / parser}/find-"]
     start = time.monotonic()
-    done = subprocess.run(
-        [*command, str(grown), str(CORPUS / parser)], capture_output=True, text=True, errors="replace"
-    )
+    done = run_fuzzer([*command, str(grown), str(CORPUS / parser)])
     counted = [int(number) for number in re.findall(r"^#(\d+)\s", done.stderr, re.MULTILINE)]
     result = "none" if done.returncode == 0 else f"FAILED ({done.returncode})"
     print(f"| {parser} | {max(counted, default=0):,} | {time.monotonic() - start:.0f} s | {result} |", flush=True)
-    return None if done.returncode == 0 else done.stderr[-4000:]
+    return None if done.returncode == 0 else done.stdout[-3000:] + done.stderr[-1000:]
 
 
 def minimise(parser: str, work: Path) -> None:
     """Keeps of what a run has reached the smallest inputs, by increasing size, up to MOST_BYTES."""
     kept = CORPUS / parser
     with tempfile.TemporaryDirectory() as merged:
-        command = [
-            *command_for(parser, work),
-            "-set_cover_merge=1",
-            "-use_counters=0",
-            merged,
-            str(kept),
-            str(work / parser),
-        ]
-        subprocess.run(command, check=True, capture_output=True)
+        options = ["-set_cover_merge=1", "-use_counters=0", merged, str(kept), str(work / parser)]
+        run_fuzzer([*command_for(parser, work), *options]).check_returncode()
         for old in kept.iterdir():
             if not old.name.startswith(("find-", "sound")):
                 old.unlink()

@@ -33,7 +33,10 @@ from fastsgns.vocabulary import Vocabulary, VocabularyRules
 logging.getLogger("fastsgns").addHandler(logging.NullHandler())
 logging.getLogger("fastsgns").propagate = False
 
-FOLDER = Path(tempfile.mkdtemp(prefix="fastsgns-fuzz-", dir="/dev/shm" if os.access("/dev/shm", os.W_OK) else None))
+# In memory where that can be; libFuzzer ends without removing anything, so run.py gives a folder of its own.
+MEMORY = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
+TEMPORARY = tempfile.TemporaryDirectory(prefix="fastsgns-fuzz-", dir=os.environ.get("FASTSGNS_FUZZ_FOLDER", MEMORY))
+FOLDER = Path(TEMPORARY.name)
 REFUSED = (ValueError, OSError)
 SENTENCES = [["red", "green", "blue"], ["one", "two", "red"]] * 4
 WORDS = ["red", "green", "blue", "one", "two"]
@@ -42,7 +45,7 @@ WANTED = {"version": 1, "sources": [["text", 1, 2]], "errors": "strict"}
 
 
 def file_of(data: bytes, suffix: str = "") -> Path:
-    path = FOLDER / f"file{os.getpid()}{suffix}"
+    path = FOLDER / f"file{suffix}"
     path.write_bytes(data)
     return path
 
