@@ -286,6 +286,8 @@ def write_seeds(folder: Path) -> None:
     text = b"2 1\nred 1\ngreen 2\n"
     for number, pack in enumerate((lambda data: gzip.compress(data, mtime=0), bz2.compress, lzma.compress)):
         write("compressed", number, lambda path, n=number, pack=pack: path.write_bytes(bytes([n]) + pack(text)))
+    zst = bytes.fromhex("28b52ffd2012910000") + text  # stored, not packed: no library is needed to write it
+    (folder / "compressed" / "zst").write_bytes(b"\3" + zst)
 
 
 # Values that programs trip over.
