@@ -24,7 +24,7 @@ def load(name):
     return module
 
 
-run, targets = load("run"), load("targets")
+run, targets, mutations = load("run"), load("targets"), load("mutations")
 
 
 def inputs(parser):
@@ -103,10 +103,10 @@ def test_readers_refuse_damaged_files(target):
         suppress_health_check=list(HealthCheck),
     )  # fmt: skip
     @given(st.sampled_from(sound), st.integers(0, 2**32), st.integers(1, 3))
-    def check(data, seed, mutations):
+    def check(data, seed, times):
         rng = random.Random(seed)
-        for _ in range(mutations):
-            data = targets.mutate(data, rng)
+        for _ in range(times):
+            data = mutations.mutate(data, rng)
         targets.TARGETS[target](data)
 
     check()

@@ -7,7 +7,8 @@ import atheris
 
 with atheris.instrument_imports(include=["fastsgns"]):
     import fastsgns  # noqa: F401 (the whole package, instrumented)
-    from targets import TARGETS, mutate
+    from mutations import mutate
+    from targets import TARGETS
 
 name = sys.argv.pop(1)
 target = TARGETS[name]
