@@ -1,6 +1,7 @@
 """Kernels for processors that this machine need not be, against the NumPy reference: NEON cross-compiled for arm64 and
 run under qemu-user; AVX-512, AVX2 and SSE2 with the intrinsics of SIMDe, in portable C."""
 
+import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -15,14 +16,55 @@ from fastsgns.sampling import SHARING
 TESTS = Path(__file__).parent
 HEADERS = TESTS.parent / "fastsgns" / "_c"
 ARM_COMPILER, ARM_EMULATOR = "aarch64-linux-gnu-gcc", "qemu-aarch64"
+# A sanitizer's runtime that Python was started with is not for other programs.
+ENVIRONMENT = {name: value for name, value in os.environ.items() if name != "LD_PRELOAD"}
 SIMDE = ["-O2", "-DSGNS_EMULATED", f"-I{TESTS / 'simde'}", "-Wno-psabi"]
 
 
-def build(folder, compiler, *options):
+def build(folder, compiler, *options, stderr=None):
     path = folder / "kernel_main"
     command = [compiler, *options, "-Wall", "-Werror", f"-I{HEADERS}", TESTS / "kernel_main.c"]
-    subprocess.run([*command, "-lm", "-o", path], check=True)
+    subprocess.run([*command, "-pthread", "-lm", "-o", path], check=True, stderr=stderr, env=ENVIRONMENT)
     return path
+
+
+def job_bytes(job):
+    """What kernel_main reads."""
+    vocab_size, stride = job["input_vectors"].shape
+    header = [
+        len(job["tokens"]),
+        len(job["offsets"]) - 1,
+        job["unit_words"],
+        stride,
+        job["dim"],
+        vocab_size,
+        job["left"],
+        job["shrink_windows"],
+        job["centers"],
+        job["noise_words"],
+        job["negative"],
+        job["single_pairs"],
+        job["loss_interval"],
+        job["seed"],
+        0,
+        job["right"],
+        job.get("frozen") is not None,
+        job.get("round_blocks", 0),
+        job.get("lanes", 1),
+    ]
+    names = ["tokens", "offsets", "input_vectors", "output_vectors", "keep", "noise"]
+    names += ["frozen"] if job.get("frozen") is not None else []
+    rates = np.array([job["learning_rate"], job["learning_rate_per_word"]])
+    return b"".join([np.array(header, np.int64).tobytes(), rates.tobytes(), *(job[name].tobytes() for name in names)])
+
+
+def run_kernel(command, job, check=False):
+    return subprocess.run(command, input=job_bytes(job), capture_output=True, check=check, env=ENVIRONMENT)
+
+
+def matrices_of(answer, job):
+    """Input and output vectors of what it wrote, padding and all."""
+    return np.frombuffer(answer[:-16], np.float32).reshape(2, *job["input_vectors"].shape)
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +78,8 @@ def on_arm(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def with_simde(tmp_path_factory):
-    answer = subprocess.run(["cc", "-E", "-include", "simde/x86/avx512.h", "-"], input=b"", capture_output=True)
+    command = ["cc", "-E", "-include", "simde/x86/avx512.h", "-"]
+    answer = subprocess.run(command, input=b"", capture_output=True, env=ENVIRONMENT)
     if answer.returncode:
         pytest.skip("needs the headers of SIMDe (Debian: libsimde-dev)")
     return [build(tmp_path_factory.mktemp("simde"), "cc", *SIMDE)]
@@ -49,44 +92,20 @@ def with_simde(tmp_path_factory):
 @pytest.mark.parametrize(("dim", "negative"), [(1, 5), (7, 1), (15, 5), (16, 6), (33, 12), (100, 20)])
 @pytest.mark.parametrize("sharing", SHARING)
 @pytest.mark.parametrize("round_blocks", [0, 2])
-def test_equals_reference(request, sharing, dim, negative, machine, variant, round_blocks):
+def test_equals_reference(request, round_blocks, sharing, dim, negative, machine, variant):
     program = request.getfixturevalue(machine)
     job = make_job(
         sharing=sharing, dim=dim, negative=negative, window=(3, 6), scale=min(0.5, 8 / dim),
         round_blocks=round_blocks, lanes=2,
     )  # fmt: skip
-    vocab_size, stride = job["input_vectors"].shape
-    header = [
-        len(job["tokens"]),
-        len(job["offsets"]) - 1,
-        job["unit_words"],
-        stride,
-        dim,
-        vocab_size,
-        job["left"],
-        job["shrink_windows"],
-        job["centers"],
-        job["noise_words"],
-        negative,
-        job["single_pairs"],
-        1,
-        job["seed"],
-        0,
-        job["right"],
-        round_blocks,
-        job["lanes"] if round_blocks else 1,
-    ]
-    names = ("tokens", "offsets", "input_vectors", "output_vectors", "keep", "noise")
-    rates = np.array([job["learning_rate"], job["learning_rate_per_word"]])
-    data = b"".join([np.array(header, np.int64).tobytes(), rates.tobytes(), *(job[name].tobytes() for name in names)])
-    answer = subprocess.run([*program, variant], input=data, stdout=subprocess.PIPE, check=True).stdout
+    answer = run_kernel([*program, variant], job, check=True).stdout
 
     inputs, outputs = (
         job["input_vectors"].astype(np.float64)[:, :dim],
         job["output_vectors"].astype(np.float64)[:, :dim],
     )
     pairs, loss, _ = reference.train(job, 0, inputs, outputs)
-    matrices = np.frombuffer(answer[:-16], np.float32).reshape(2, vocab_size, stride)
+    matrices = matrices_of(answer, job)
     np.testing.assert_allclose(matrices[:, :, :dim], [inputs, outputs], rtol=2e-4, atol=2e-5)
     assert not matrices[:, :, dim:].any()
     assert np.frombuffer(answer[-16:-8], np.int64)[0] == pairs
