@@ -87,7 +87,9 @@ cdef extern from "sgns.h" nogil:
     float c_sigmoid "sigmoid" (float)
     double logistic_loss(float)
 
-    enum: C_TEAM_LANES "TEAM_LANES"
+cdef extern from "guard.h" nogil:
+    enum: GUARD_BYTES
+    void guard_forbid(const void *, size_t)
 
 sigmoid_init()
 
@@ -342,5 +344,8 @@ cdef class Team:
 
 cdef inline void *cut(char *base, size_t *used, size_t size) noexcept:
     cdef size_t at = used[0]
-    used[0] = (at + size + 63) // 64 * 64
-    return base + at if base != NULL else NULL
+    used[0] = (at + size + GUARD_BYTES + 63) // 64 * 64
+    if base == NULL:
+        return NULL
+    guard_forbid(base + at + size, used[0] - at - size)
+    return base + at

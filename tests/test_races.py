@@ -1,12 +1,12 @@
-"""Threads under ThreadSanitizer: they race for rows of the matrices, for the count of words done and for the sign to stop, as
-is intended (see fastsgns/_c/sgns.h), and for nothing else. Those of two trainings at once do not race at all."""
+"""Kernels in threads under ThreadSanitizer: they race for rows of the matrices, for the count of words done and for the
+sign to stop, as is intended (see fastsgns/_c/sgns.h), and for nothing else; those of two trainings not at all."""
 
 import re
 import subprocess
 
 import numpy as np
 import pytest
-from test_emulated import build, job_bytes, matrices_of
+from test_emulated import build, matrices_of, run_kernel
 from test_kernel import VARIANTS, make_job
 
 from fastsgns.sampling import SHARING
@@ -25,9 +25,7 @@ def program(tmp_path_factory):
     # Its runtime knows some layouts of memory only, and may meet others where addresses are drawn at random.
     for command in ([path], ["setarch", "-R", path]):
         try:
-            answer = subprocess.run(
-                [*command, "scalar"], input=job_bytes(make_job(sharing="pair")), capture_output=True
-            )
+            answer = run_kernel([*command, "scalar"], make_job(sharing="pair"))
         except FileNotFoundError:
             break
         if answer.returncode == 0:
@@ -37,7 +35,7 @@ def program(tmp_path_factory):
 
 def run(program, job, *arguments):
     """Matrices, and how many races there were in which memory."""
-    answer = subprocess.run([*program, *map(str, arguments)], input=job_bytes(job), capture_output=True)
+    answer = run_kernel([*program, *map(str, arguments)], job)
     told = re.search(rb"races: (.*)\n", answer.stderr)
     assert told and answer.returncode in (0, 66), answer.stderr[-2000:]
     words = told[1].decode().split()
