@@ -1,6 +1,7 @@
 """The benchmarks run, at their smallest, and print what they should; not how fast."""
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -13,6 +14,7 @@ if not BENCHMARKS.is_dir():
     pytest.skip("the tests are here without the benchmarks", allow_module_level=True)
 sys.path.append(str(BENCHMARKS))
 
+import soak  # noqa: E402
 import softmax  # noqa: E402
 
 
@@ -215,3 +217,28 @@ def test_slopes_are_those_of_powers():
     curve = {size: [{"seconds_per_pair": 1e-9 * size**0.5}, {"error": "of memory"}] for size in (10, 1000, 10**5)}
     assert softmax.slope(curve) == pytest.approx(0.5)
     assert softmax.slope({10: curve[10], 20: [{"error": "of memory"}]}) is None
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="memory is read from /proc")
+def test_soak(tmp_path):
+    printed = run("soak.py", "--minutes", "0.02", "--limit-mb", "1000", cwd=tmp_path)
+    assert re.search(r"\n[1-9]\d* jobs in 0\.\d minutes", printed) and printed.endswith("\nflat\n")
+
+
+@pytest.mark.parametrize(("leak", "found"), [(0, False), (20_000, True)])
+def test_soak_tells_growth_from_noise(leak, found, capsys):
+    rng = np.random.default_rng(1)
+    samples = [
+        soak.Sample(float(n), n, int(50e6 + leak * n + 5e6 * rng.random() ** 8), 60_000_000, 6, 3, 400)
+        for n in range(1000)
+    ]
+    assert soak.verdict(samples, 8.0) != found
+    assert ("NOT FLAT" in capsys.readouterr().out) == found
+
+
+def test_soak_misses_no_file_or_thread(capsys):
+    for name in ("files", "threads"):
+        samples = [
+            soak.Sample(float(n), n, 1, 1, **{"files": 6, "threads": 3, name: n // 50}, mappings=1) for n in range(100)
+        ]
+        assert not soak.verdict(samples, 8.0)
