@@ -8,11 +8,12 @@ with phrases joined; up to 200,000 words), dimensions, window, negatives, worker
 of: save and load, other formats, queries, more training, a checkpoint to go on from after an interrupt, arguments and
 files that are refused, a run whose vectors overflow. What comes out is checked, not how fast.
 
-Memory is taken after every job, garbage collected and freed pages given back: the process's own pages (RssAnon), as
-those of mapped files are no one's loss; besides them open files, threads and mappings. Python's own allocator keeps a
-megabyte for a single object in it, so the process starts itself again with the C library's. After a warm-up, the first
-fifth, a line is fitted through the samples by the median of the slopes of their pairs (Theil 1950, Sen 1968). Exit
-status 1 if memory, by that line, grew by more than --limit-mb, or files or threads were left; 2 if a job failed. Ctrl-C
+Memory is taken after every job, garbage collected and freed pages given back: what the C library's allocator has given
+out (the process starts itself again with Python's objects from there, too), and the process's own pages (RssAnon: no
+mapped files). The latter hold the holes between the former as well, which jobs of random shapes leave behind and fill
+again. Besides: open files, threads and mappings. After a warm-up, the first fifth, a line is laid through the samples
+by the median of the slopes of their pairs (Theil 1950, Sen 1968). Exit status 1 if, by that line, what is given out
+grew by more than --limit-mb or the pages by ten times that, or if files or threads were left; 2 if a job failed. Ctrl-C
 ends it early, between two jobs.
 """
 
@@ -20,6 +21,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import ctypes
 import gc
 import gzip
 import os
@@ -48,6 +50,7 @@ from fastsgns._encode import return_freed_memory
 
 SOURCES = ("lists", "generator", "text", "packed text", "ids", "tokens and offsets", "phrases")
 WARM_UP = 0.2  # of the time
+PAGES = 10  # times the growth that is allowed for memory given out
 MOST_PAIRED = 400  # samples, for the line: medians of neighbours stand for more
 
 
@@ -57,11 +60,34 @@ class Sample:
 
     seconds: float
     jobs: int
+    given: int  # bytes that the C library's allocator has given out
     anonymous: int  # bytes
     resident: int  # bytes
     files: int
     threads: int
     mappings: int
+
+
+class Mallinfo(ctypes.Structure):
+    """What glibc's mallinfo2 tells, of all threads' heaps."""
+
+    _fields_ = tuple(
+        (name, ctypes.c_size_t)
+        for name in (
+            "arena", "ordblks", "smblks", "hblks", "hblkhd", "usmblks", "fsmblks", "uordblks", "fordblks", "keepcost",
+        )
+    )  # fmt: skip
+
+
+def allocated() -> int:
+    """Bytes given out, those of large blocks too; 0 where the C library does not tell (glibc does from 2.33 on)."""
+    try:
+        ask = ctypes.CDLL(None).mallinfo2
+    except AttributeError:
+        return 0
+    ask.restype = Mallinfo
+    told = ask()
+    return int(told.uordblks + told.hblkhd)
 
 
 def sample(start: float, jobs: int) -> Sample:
@@ -72,6 +98,7 @@ def sample(start: float, jobs: int) -> Sample:
     return Sample(
         time.monotonic() - start,
         jobs,
+        allocated(),
         kilobytes["RssAnon"] << 10,
         kilobytes["VmRSS"] << 10,
         len(os.listdir("/proc/self/fd")),
@@ -300,39 +327,37 @@ def slope(times: list[float], values: list[float]) -> float:
     return float(np.median((y[second] - y[first])[apart] / (x[second] - x[first])[apart]))
 
 
-def growth(samples: list[Sample]) -> float:
-    """By how many bytes memory grew along the line, from the first of these samples to the last."""
+def growth(samples: list[Sample], name: str) -> float:
+    """By how many MiB it grew along the line, from the first of these samples to the last."""
     step = -(-len(samples) // MOST_PAIRED)
     groups = [samples[i : i + step] for i in range(0, len(samples), step)]
     times = [statistics.median(s.seconds for s in group) for group in groups]
-    values = [float(statistics.median(s.anonymous for s in group)) for group in groups]
+    values = [statistics.median(getattr(s, name) for s in group) / 2**20 for group in groups]
     return slope(times, values) * (samples[-1].seconds - samples[0].seconds) if len(groups) > 1 else 0.0
 
 
 def verdict(samples: list[Sample], limit: float) -> bool:
     """Print what memory did; whether it is flat."""
     steady = [s for s in samples if s.seconds >= WARM_UP * samples[-1].seconds]
-    begin, end = steady[: max(len(steady) // 10, 1)], steady[-max(len(steady) // 10, 1) :]
-
-    def middle(of: list[Sample]) -> float:
-        return statistics.median(s.anonymous for s in of) / 2**20
-
-    grown = growth(steady)
+    tenth = max(len(steady) // 10, 1)
+    begin, end = steady[:tenth], steady[-tenth:]
     jobs = max(steady[-1].jobs - steady[0].jobs, 1)
-    left = {
-        name: min(getattr(s, name) for s in end) - min(getattr(s, name) for s in begin) for name in ("files", "threads")
-    }
-    flat = grown <= limit * 2**20 and not any(value > 0 for value in left.values())
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10
-    print(
-        f"{samples[-1].jobs} jobs in {samples[-1].seconds / 60:.1f} minutes, the first {steady[0].jobs} for warm-up",
-        f"own memory: {middle(begin):.1f} MiB in the first tenth after warm-up, {middle(end):.1f} in the last",
-        f"along the line: {grown / 2**20:+.2f} MiB, {grown / jobs:+,.0f} bytes a job; {limit:g} MiB allowed",
-        f"peak of the process: {peak:.0f} MiB; left over: {left['files']:+d} files, {left['threads']:+d} threads",
-        "flat" if flat else "NOT FLAT",
-        sep="\n",
-        flush=True,
-    )
+    print(f"{samples[-1].jobs} jobs in {samples[-1].seconds / 60:.1f} minutes, the first {steady[0].jobs} for warm-up")
+    flat = True
+    for name, text, allowed in (("given", "memory given out", limit), ("anonymous", "own pages", PAGES * limit)):
+        first, last = (statistics.median(getattr(s, name) for s in part) / 2**20 for part in (begin, end))
+        grown = growth(steady, name)
+        flat &= grown <= allowed
+        print(
+            f"{text}: {first:.2f} MiB in the first tenth after warm-up, {last:.2f} in the last; along the line"
+            f" {grown:+.2f} MiB ({grown * 2**20 / jobs:+,.0f} bytes a job; {allowed:g} MiB allowed)"
+        )
+    for name in ("files", "threads"):
+        left = min(getattr(s, name) for s in end) - min(getattr(s, name) for s in begin)
+        flat &= left <= 0
+        print(f"{name} left open: {left}" if name == "files" else f"{name} left running: {left}")
+    print(f"peak of the process: {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10:.0f} MiB")
+    print("flat" if flat else "NOT FLAT", flush=True)
     return flat
 
 
@@ -358,9 +383,9 @@ def soak(seed: int, minutes: float, every: float) -> tuple[list[Sample], bool]:
         if now.seconds - printed >= every:
             printed = now.seconds
             print(
-                f"{now.seconds / 60:6.1f} min {number:6d} jobs   own {now.anonymous / 2**20:6.1f} MiB  "
-                f" resident {now.resident / 2**20:6.1f} MiB   files {now.files}   threads {now.threads}  "
-                f" mappings {now.mappings}",
+                f"{now.seconds / 60:6.1f} min {number:6d} jobs   given out {now.given / 2**20:6.2f} MiB   own"
+                f" {now.anonymous / 2**20:6.1f} MiB   resident {now.resident / 2**20:6.1f} MiB  "
+                f" files {now.files}   threads {now.threads}   mappings {now.mappings}",
                 flush=True,
             )
     print("jobs: " + ", ".join(f"{count} {kind}" for kind, count in kinds.most_common()), flush=True)
@@ -373,7 +398,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--only", type=int, metavar="JOB", help="run this job alone")
     parser.add_argument("--every", type=float, default=60.0, metavar="SECONDS", help="between two lines of print")
-    parser.add_argument("--limit-mb", type=float, default=8.0, help="growth after warm-up that is still flat")
+    parser.add_argument("--limit-mb", type=float, default=2.0, help="growth of what is given out that is still flat")
     arguments = parser.parse_args()
     if not Path("/proc/self/status").exists():
         parser.error("memory is read from /proc, which this system does not have")

@@ -8,6 +8,7 @@ import os
 import stat
 import struct
 import subprocess
+import sys
 import tracemalloc
 
 import numpy as np
@@ -623,3 +624,30 @@ def test_foreign_safetensors_stay_out(tmp_path):
     save_file({"vectors": VECTORS}, tmp_path / "v")
     with pytest.raises(ValueError, match="something else wrote"):
         KeyedVectors.load(tmp_path / "v")
+
+
+@pytest.mark.skipif(not os.path.isdir("/proc/self/fd"), reason="open files are counted in /proc")
+def test_an_interrupt_between_any_two_steps_leaves_no_open_file(tmp_path):
+    def trace(frame, event, argument):
+        nonlocal left
+        # Of a folder there is a bare descriptor only, for the time of one call.
+        if event == "line" and frame.f_code.co_filename == formats.__file__ and frame.f_code.co_name != "sync_folder":
+            left -= 1
+            if left == 0:
+                raise KeyboardInterrupt
+        return trace
+
+    path, before = tmp_path / "file", len(os.listdir("/proc/self/fd"))
+    for steps in range(1, 300):
+        left, outer = steps, sys.gettrace()
+        try:
+            sys.settrace(trace)
+            formats.save_tensors(path, {"a": np.zeros(3)}, {})
+        except KeyboardInterrupt:
+            pass
+        finally:
+            sys.settrace(outer)
+        assert len(os.listdir("/proc/self/fd")) == before
+        if left > 0:
+            break
+    assert 10 < steps < 299 and path.exists()
