@@ -54,7 +54,7 @@ PAGES = 10  # times the growth that is allowed for memory given out
 MOST_PAIRED = 400  # samples, for the line: medians of neighbours stand for more
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Sample:
     """What the process holds after a job."""
 
@@ -398,7 +398,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--only", type=int, metavar="JOB", help="run this job alone")
     parser.add_argument("--every", type=float, default=60.0, metavar="SECONDS", help="between two lines of print")
-    parser.add_argument("--limit-mb", type=float, default=2.0, help="growth of what is given out that is still flat")
+    parser.add_argument("--limit-mb", type=float, default=4.0, help="growth of what is given out that is still flat")
     arguments = parser.parse_args()
     if not Path("/proc/self/status").exists():
         parser.error("memory is read from /proc, which this system does not have")
