@@ -3,6 +3,7 @@ sign to stop, as is intended (see fastsgns/_c/sgns.h), and for nothing else; tho
 
 import re
 import subprocess
+from collections import Counter
 
 import numpy as np
 import pytest
@@ -12,6 +13,8 @@ from test_kernel import VARIANTS, make_job
 from fastsgns.sampling import SHARING
 
 INTENDED = {"input_vectors", "output_vectors", "words_done", "stop"}
+# On a busy machine one thread may be through with all before another one begins.
+MOST_RUNS = 50
 
 
 @pytest.fixture(scope="module")
@@ -48,10 +51,15 @@ def run(program, job, *arguments):
 @pytest.mark.parametrize("sharing", SHARING)
 @pytest.mark.parametrize("simd", VARIANTS)
 def test_races_are_the_intended_ones(program, simd, sharing):
-    frozen = np.arange(30) % 5 == 0
-    _, races = run(program, make_job(sharing=sharing, dim=8, unit_words=16, frozen=frozen, lengths=(100,) * 4), simd, 4)
-    assert races.keys() == INTENDED
-    assert races["input_vectors"] and races["output_vectors"]  # else nothing was looked at
+    job = make_job(sharing=sharing, dim=8, unit_words=16, frozen=np.arange(30) % 5 == 0, lengths=(100,) * 8, sample=0.1)
+    seen = Counter()
+    for _ in range(MOST_RUNS):
+        _, races = run(program, job, simd, 4)
+        assert races.keys() == INTENDED
+        seen.update(races)
+        if seen["input_vectors"] and seen["output_vectors"]:
+            return
+    pytest.fail(f"in {MOST_RUNS} runs nothing was seen but {seen}: are there threads at all?")
 
 
 @pytest.mark.parametrize("simd", VARIANTS)
