@@ -49,6 +49,7 @@ from fastsgns import KeyedVectors, Phrases, Word2Vec
 from fastsgns._encode import return_freed_memory
 
 SOURCES = ("lists", "generator", "text", "packed text", "ids", "tokens and offsets", "phrases")
+MOST_MIN_COUNT = 3
 WARM_UP = 0.2  # of the time
 PAGES = 10  # times the growth that is allowed for memory given out
 MOST_PAIRED = 400  # samples, for the line: medians of neighbours stand for more
@@ -115,7 +116,7 @@ def sentences_of(rng: Generator) -> list[np.ndarray[Any, Any]]:
     words, vocabulary = int(10 ** rng.uniform(2.5, 5.3)), int(10 ** rng.uniform(1, 4))
     ids = zipf_ids(words, vocabulary, seed=int(rng.integers(2**31))).reshape(-1)[:words]
     cuts = np.cumsum(rng.integers(1, int(rng.choice([3, 30, 300])), len(ids)))
-    return np.split(ids, cuts[cuts < len(ids)])
+    return [*np.split(ids, cuts[cuts < len(ids)]), *[ids[:20]] * MOST_MIN_COUNT]  # some words are always kept
 
 
 def as_words(sentences: list[np.ndarray[Any, Any]]) -> list[list[str]]:
@@ -159,7 +160,7 @@ def parameters_of(rng: Generator) -> dict[str, Any]:
         "negative": int(rng.integers(1, 21)),
         "negative_sharing": str(rng.choice(["group", "window", "pair"])),
         "shrink_windows": bool(rng.random() < 0.5),
-        "min_count": int(rng.integers(1, 4)),
+        "min_count": int(rng.integers(1, MOST_MIN_COUNT + 1)),
         "sample": float(rng.choice([0, 1e-3, 1e-2])),
         "compute_loss": bool(rng.random() < 0.3),
         "epochs": int(rng.integers(1, 4)),
