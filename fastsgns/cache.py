@@ -174,10 +174,10 @@ def read(path: Path, wanted: dict[str, Any], vocabulary: Vocabulary | None) -> t
 def parse(path: Path, wanted: dict[str, Any], vocabulary: Vocabulary | None) -> tuple[Vocabulary, Corpus] | None:
     from fastsgns.corpus import Corpus  # which imports this file
 
-    size = path.stat().st_size
-    if not path.is_file() or size < PREAMBLE.size:
+    if not path.is_file() or path.stat().st_size < PREAMBLE.size:
         raise ValueError("it is too short")
     memory = np.asarray(np.memmap(path, np.uint8, "r"))
+    size = len(memory)  # of what is mapped: another process may replace the file at any time
     magic, file_size, at_header, header_size = PREAMBLE.unpack(memory[: PREAMBLE.size].tobytes())
     if magic != MAGIC:
         raise ValueError("it does not begin as one")

@@ -214,7 +214,8 @@ class CheckpointFile:
                 for name, matrix in (("vectors", self.vectors), ("output_vectors", self.outputs))
             ):
                 raise ValueError(f"its matrices are not of shape {self.vectors.shape} and float32")
-        except (KeyError, TypeError, ValueError) as error:
+            check_finite(self.options, state.result.epochs, tensors["vectors"], tensors["output_vectors"])
+        except (KeyError, TypeError, ValueError, FloatingPointError) as error:
             raise ValueError(f"checkpoint {self.path} cannot be gone on from: {error}") from error
         self.vectors[:], self.outputs[:] = tensors["vectors"], tensors["output_vectors"]
         if metadata.get("simd") != SIMD:

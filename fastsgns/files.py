@@ -33,14 +33,18 @@ NO_FOLDER_SYNC = (errno.EACCES, errno.EBADF, errno.EINVAL, errno.ENOTSUP)
 class NewFile(io.FileIO):
     """A file being written, unbuffered: what fails names the path that it is for and the bytes that it needs.
 
-    Attributes
+    Parameters
     ----------
+    place, mode : path and str
+        What to open, and how.
+    path : path
+        What it is for.
     size : int or None
         Bytes that it will have, where that is known.
     """
 
-    def __init__(self, descriptor: int, path: PathLike, size: int | None) -> None:
-        super().__init__(descriptor, "r+b")
+    def __init__(self, place: PathLike, mode: str, path: PathLike, size: int | None) -> None:
+        super().__init__(os.fspath(place), mode)
         self.path, self.size, self.written = path, size, 0
 
     def write(self, data: Any) -> int:
@@ -117,7 +121,7 @@ def new_file(path: PathLike, size: int | None = None, *, append: bool = False) -
     if old is not None and stat.S_ISDIR(old.st_mode):
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), os.fspath(path))
     if old is not None and not stat.S_ISREG(old.st_mode):
-        with NewFile(os.open(path, os.O_WRONLY), path, size) as file:
+        with NewFile(path, "wb", path, size) as file:
             yield file
         return
     target = Path(os.path.realpath(path))
@@ -127,10 +131,9 @@ def new_file(path: PathLike, size: int | None = None, *, append: bool = False) -
     if size is not None:
         check_space(path, size)
     try:
-        temporary, descriptor = create_beside(target)
+        temporary, file = create_beside(target, path, size)
     except OSError as error:
         raise OSError(error.errno, error.strerror, os.fspath(path)) from None
-    file = NewFile(descriptor, path, size)
     with terminations_interrupt():
         try:
             if append and old is not None:
@@ -140,7 +143,7 @@ def new_file(path: PathLike, size: int | None = None, *, append: bool = False) -
             with file.named_errors():
                 if old is not None:
                     temporary.chmod(stat.S_IMODE(old.st_mode))
-                os.fsync(descriptor)
+                os.fsync(file.fileno())
                 if fcntl is None:  # Windows renames no open file
                     file.close()
                 os.replace(temporary, target)
@@ -196,24 +199,23 @@ def check_space(path: PathLike, size: int) -> None:
 # one's rename fails then, with an error. A number of the process in the name would be worse: containers share them.
 
 
-def create_beside(target: Path) -> tuple[Path, int]:
+def create_beside(target: Path, path: PathLike, size: int | None) -> tuple[Path, NewFile]:
     """A new temporary file in the folder of the target, locked, open for reading and writing."""
-    flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
     while True:
         temporary = target.with_name(f"{prefix_beside(target)}{secrets.token_hex(4)}.tmp")
-        descriptor = os.open(temporary, flags, 0o666)  # the permissions that any new file gets
+        file = NewFile(temporary, "x+b", path, size)  # no bare descriptor: an interrupt may come between any two steps
         if fcntl is None:
-            return temporary, descriptor
+            return temporary, file
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             pass
         except OSError:
-            return temporary, descriptor
+            return temporary, file
         else:
-            if os.fstat(descriptor).st_nlink:
-                return temporary, descriptor
-        os.close(descriptor)  # somebody took it for abandoned before it was locked
+            if os.fstat(file.fileno()).st_nlink:
+                return temporary, file
+        file.close()  # somebody took it for abandoned before it was locked
 
 
 def unlock(file: NewFile) -> None:
@@ -230,13 +232,10 @@ def clear_abandoned(target: Path) -> None:
     with contextlib.suppress(OSError), os.scandir(target.parent) as entries:
         for entry in entries:
             if pattern.fullmatch(entry.name) and entry.is_file(follow_symlinks=False):
-                with contextlib.suppress(OSError):  # it is being written, or another user's
-                    descriptor = os.open(entry.path, os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK)
-                    try:
-                        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                        os.unlink(entry.path)
-                    finally:
-                        os.close(descriptor)
+                # What cannot be locked is being written; what cannot be opened is another user's.
+                with contextlib.suppress(OSError), open(entry.path, "r+b", buffering=0) as file:
+                    fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    os.unlink(entry.path)
 
 
 def prefix_beside(target: Path) -> str:

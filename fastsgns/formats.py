@@ -163,12 +163,16 @@ def load_tensors(
         raise ValueError(f"{path}: not a model file of fastsgns, but a pipe or device: copy it to a file")
     kinds = (kind,) if isinstance(kind, str) else kind
     try:
-        with safe_open(path, framework="numpy") as file:  # checks header, shapes and sizes against the file
-            metadata = check_metadata((file.metadata() or {}).get(METADATA_KEY), kinds)
-            if mmap is None:
+        while True:
+            with open(path, "rb") as file, safe_open(path, framework="numpy") as tensors:
+                if not os.path.samestat(os.fstat(file.fileno()), os.stat(path)):
+                    continue  # another process has replaced it: take the new one
+                # safetensors has checked the header, shapes and sizes against the file.
+                metadata = check_metadata((tensors.metadata() or {}).get(METADATA_KEY), kinds)
+                if mmap is not None:
+                    return map_tensors(file, mmap), metadata
                 memory.require(size, f"{path}, read as a whole", "map it with mmap='r', or mmap='c' to change it")
-                return {name: file.get_tensor(name) for name in file.keys()}, metadata  # noqa: SIM118 (no mapping)
-        return map_tensors(path, mmap), metadata
+                return {name: tensors.get_tensor(name) for name in tensors.keys()}, metadata  # noqa: SIM118 (no mapping)
     except (SafetensorError, ValueError, TypeError) as error:
         if is_pickle(path):
             raise ValueError(
@@ -223,11 +227,10 @@ def parse_json(text: str | bytes) -> Any:
     raise ValueError(f"its JSON is of more than {MOST_LEVELS} levels")
 
 
-def map_tensors(path: Path, mode: str) -> Tensors:
+def map_tensors(file: IO[bytes], mode: str) -> Tensors:
     """The arrays of a safetensors file that `safe_open` found sound, memory-mapped."""
-    with open(path, "rb") as file:
-        length = int.from_bytes(file.read(8), "little")
-        header = parse_json(file.read(length))
+    length = int.from_bytes(file.read(8), "little")
+    header = parse_json(file.read(length))
     header.pop("__metadata__", None)
     tensors: Tensors = {}
     for name, entry in header.items():
@@ -237,7 +240,7 @@ def map_tensors(path: Path, mode: str) -> Tensors:
         if 0 in shape:  # nothing to map
             tensors[name] = np.empty(shape, dtype)
         else:
-            tensors[name] = np.memmap(path, dtype, cast("Any", mode), 8 + length + start, shape)
+            tensors[name] = np.memmap(file, dtype, cast("Any", mode), 8 + length + start, shape)
     return tensors
 
 

@@ -79,7 +79,7 @@ def team_lanes(counts: NDArray[np.int64], sample: float, learning_rate: float, r
     """
     shares = counts * keep_probabilities(counts, sample)
     shares /= shares.sum()
-    same = float(np.dot(shares, shares))  # the chance that two tokens of a round are the same word
+    same = float((shares * shares).sum())  # the chance that two tokens of a round are the same word
     lanes = STALENESS / (learning_rate * same * GROUP_CENTERS * reach / 10)
     return int(np.clip(lanes, 1, TEAM_LANES))
 

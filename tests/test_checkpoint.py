@@ -136,6 +136,19 @@ def test_another_training_is_refused_with_the_difference(tmp_path, change, messa
     assert (tmp_path / "run.ckpt").read_bytes() == before
 
 
+def test_a_file_of_numbers_that_are_not_finite_is_refused_and_changes_nothing(tmp_path):
+    run(tmp_path)
+    tensors, metadata = formats.load_tensors(tmp_path / "run.ckpt", "Checkpoint")
+    tensors["vectors"][3, 2] = np.nan
+    formats.save_tensors(tmp_path / "run.ckpt", tensors, metadata)
+    made = model(tmp_path, resume=True)
+    made.build_vocab(TEXT)
+    before = made.wv.vectors.copy()
+    with pytest.raises(ValueError, match="cannot be gone on from"):
+        made.train(TEXT)
+    np.testing.assert_array_equal(made.wv.vectors, before)
+
+
 def test_damaged_and_foreign_files_are_refused(tmp_path):
     run(tmp_path)
     path = tmp_path / "run.ckpt"

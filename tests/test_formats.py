@@ -16,7 +16,7 @@ import pytest
 import safetensors.numpy
 from safetensors.numpy import load_file, save_file
 
-from fastsgns import formats, vectorfile
+from fastsgns import files, formats, vectorfile
 from fastsgns.files import new_file
 from fastsgns.keyedvectors import KeyedVectors
 
@@ -589,7 +589,7 @@ def test_vocabulary_files(tmp_path, caplog):
 @pytest.mark.parametrize("suffix", formats.COMPRESSED)
 def test_damaged_vocabulary_files_are_refused(tmp_path, suffix):
     make(["a", "b"]).save_word2vec_format(tmp_path / "v")
-    with formats.open_binary(tmp_path / f"whole{suffix}", "wb") as file:
+    with formats.COMPRESSED[suffix](tmp_path / f"whole{suffix}", "wb") as file:
         file.write(b"a 1\nb 2\n" * 2000)
     whole = (tmp_path / f"whole{suffix}").read_bytes()
     for content in (b"a 1\nb 2\n", whole[:-4], whole[:20] + b"\xff" * 20 + whole[40:]):
@@ -626,12 +626,28 @@ def test_foreign_safetensors_stay_out(tmp_path):
         KeyedVectors.load(tmp_path / "v")
 
 
+@pytest.mark.parametrize("mmap", [None, "r", "c"])
+def test_a_file_that_is_replaced_while_it_is_opened_is_one_of_the_two(tmp_path, monkeypatch, mmap):
+    path, safe_open, numbers = tmp_path / "file", formats.safe_open, iter(range(1, 4))
+
+    def open_and_replace(*args, **options):
+        file = safe_open(*args, **options)
+        if (number := next(numbers, None)) is not None:
+            formats.save_tensors(path, {"a": np.full(3, number)}, {"kind": "Example", "number": number})
+        return file
+
+    formats.save_tensors(path, {"a": np.zeros(3)}, {"kind": "Example", "number": 0})
+    monkeypatch.setattr(formats, "safe_open", open_and_replace)
+    tensors, metadata = formats.load_tensors(path, "Example", mmap=mmap)
+    assert tensors["a"].tolist() == [metadata["number"]] * 3 == [3] * 3
+
+
 @pytest.mark.skipif(not os.path.isdir("/proc/self/fd"), reason="open files are counted in /proc")
 def test_an_interrupt_between_any_two_steps_leaves_no_open_file(tmp_path):
     def trace(frame, event, argument):
         nonlocal left
         # Of a folder there is a bare descriptor only, for the time of one call.
-        if event == "line" and frame.f_code.co_filename == formats.__file__ and frame.f_code.co_name != "sync_folder":
+        if event == "line" and frame.f_code.co_filename == files.__file__ and frame.f_code.co_name != "sync_folder":
             left -= 1
             if left == 0:
                 raise KeyboardInterrupt

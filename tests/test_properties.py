@@ -194,7 +194,7 @@ def read_naively(data, errors):
 @example([b"\xef\xbb\xbfone two\n"], 16, 1, "strict")
 @example([b"one", b"two\n"], 2, 1, "strict")
 def test_text_is_read_alike_by_any_number_of_scanners(tmp_path_factory, texts, workers, piece_bytes, errors):
-    paths = [tmp_path_factory.getbasetemp() / f"text{i}" for i in range(len(texts))]
+    paths = [tmp_path_factory.getbasetemp() / f"read{i}" for i in range(len(texts))]
     sentences = []
     for path, data in zip(paths, texts, strict=True):
         path.write_bytes(data)
@@ -202,7 +202,7 @@ def test_text_is_read_alike_by_any_number_of_scanners(tmp_path_factory, texts, w
         sentences = None if found is None or sentences is None else sentences + found
     options = {"rules": ALL_WORDS, "workers": workers, "piece_bytes": piece_bytes, "errors": errors}
     if sentences is None:
-        with pytest.raises(ValueError, match=r"text\d: "):
+        with pytest.raises(ValueError, match=r"read\d: "):
             encode_files(paths, **options)
         return
     vocabulary, corpus = encode_files(paths, **options)

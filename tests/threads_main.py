@@ -28,6 +28,7 @@ def main(folder):
     text.write_text("\n".join(map(" ".join, words)), encoding="utf-8")
 
     for sharing in ("group", "window", "pair"):
+        train(words, negative_sharing=sharing, deterministic=True)
         model = train(words, negative_sharing=sharing)
     train(words, init_vectors=model.wv, freeze=model.wv.index_to_key[::2])
     train(corpus_file=text)

@@ -23,6 +23,7 @@ import numpy as np
 from fastsgns import FrozenPhrases, KeyedVectors, Phrases, Word2Vec, cache, formats, trainer
 from fastsgns.checkpoint import CheckpointFile, identity
 from fastsgns.corpus import Corpus, encode_files
+from fastsgns.files import new_file
 from fastsgns.matrices import aligned_matrix, initial_vectors
 from fastsgns.vocabulary import Vocabulary, VocabularyRules
 
@@ -252,7 +253,7 @@ def write_seeds(folder: Path) -> None:
     def write_checkpoint(path: Path, epochs: int, unit: int) -> None:
         file, _, _, _ = checkpoint_of(path)
         result = trainer.TrainingResult(epochs, 24 * epochs, 24 * epochs, 9, 9, 0.5, [0.5] * epochs, 0.01)
-        file.keep(trainer.RunState(result, unit, trainer.NO_COUNTS), last=True)
+        file.keep(trainer.RunState(result, unit, (trainer.NO_COUNTS,)), last=True)
 
     for number, (epochs, unit) in enumerate([(1, 0), (0, 1), (2, 0)]):
         write("checkpoint", number, lambda path, epochs=epochs, unit=unit: write_checkpoint(path, epochs, unit))
@@ -260,7 +261,7 @@ def write_seeds(folder: Path) -> None:
     vocabulary, corpus = vocabulary_and_corpus()
 
     def write_cache(path: Path, given: Vocabulary | None) -> None:
-        with open(path, "wb+") as file:
+        with new_file(path) as file:
             tokens, offsets = cache.arrays_in_file(file, len(corpus.tokens), len(corpus.offsets))
             tokens[:], offsets[:] = corpus.tokens, corpus.offsets
             cache.write_rest(file, WANTED, given, corpus)
