@@ -1,4 +1,4 @@
-"""Determinism: with one worker, or deterministic=True, the same bits in every process, whatever Python, NumPy and compiler."""
+"""Determinism: with one worker, or if asked for, the same bits in every process, whatever Python, NumPy and compiler."""
 
 import hashlib
 import json
@@ -15,16 +15,22 @@ from fastsgns.sampling import noise_probabilities, noise_table
 
 SHARING = ("group", "window", "pair")
 # Of each kernel variant's vectors, by SHARING: of one worker, and of three that are deterministic. Another hash means
-# another training: bits that README and RESULTS.md promise to be the same are not, or the algorithm has changed, and what
-# it gives must be measured again.
+# another training: bits that are promised to be the same are not, or the algorithm has changed, and what it gives must
+# be measured again.
 HASHES = {
-    "scalar": ["eaf803ca500fb981", "9bc63296d589b35d", "0162a7384f5a13b6"]
-    + ["bb49fb7cdd2764ec", "dc4c8ff8ca650be5", "804a0d84af531eaf"],
-    "sse2": ["29264434ffc117d6", "7e147465cfaa49ae", "b6ff657fc54f900c"]
-    + ["0b78a2525bc55916", "ad482281b65912f6", "a8abf335718d5084"],
-    "avx2": ["9ee2fb49968ebaa7", "b2cde43949f92a19", "8cf314dd552e0a0e"]
-    + ["adb61a58ad3b2f65", "b7444cd2ead0fdf9", "e38fd189aca7c9f2"],
-}
+    "scalar": [
+        "eaf803ca500fb981", "9bc63296d589b35d", "0162a7384f5a13b6", "bb49fb7cdd2764ec", "dc4c8ff8ca650be5",
+        "804a0d84af531eaf",
+    ],
+    "sse2": [
+        "29264434ffc117d6", "7e147465cfaa49ae", "b6ff657fc54f900c", "0b78a2525bc55916", "ad482281b65912f6",
+        "a8abf335718d5084",
+    ],
+    "avx2": [
+        "9ee2fb49968ebaa7", "b2cde43949f92a19", "8cf314dd552e0a0e", "adb61a58ad3b2f65", "b7444cd2ead0fdf9",
+        "e38fd189aca7c9f2",
+    ],
+}  # fmt: skip
 RUN = """
 import json, sys
 sys.path.insert(0, sys.argv[1])
