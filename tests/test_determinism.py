@@ -1,4 +1,4 @@
-"""Determinism: with one worker, or if asked for, the same bits in every process, whatever Python, NumPy and compiler."""
+"""Determinism: with one worker, or if asked for, the same bits always, whatever process, Python, NumPy and compiler."""
 
 import hashlib
 import json
