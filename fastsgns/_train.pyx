@@ -64,14 +64,16 @@ cdef extern from "sgns.h" nogil:
         double loss
     ctypedef struct sgns_lane:
         sgns_state *state
+        int64_t unit, drawn
     ctypedef struct sgns_barrier:
         int32_t threads
     int barrier_init(sgns_barrier *, int32_t)
     void barrier_destroy(sgns_barrier *)
+    void lane_begin(const sgns_job *, sgns_lane *, int64_t, int64_t)
     ctypedef struct sgns_team:
         sgns_job *job
         sgns_lane lanes[C_TEAM_LANES]
-        int32_t most_lanes
+        int32_t n_lanes
         sgns_barrier barrier
     ctypedef struct sgns_variant:
         const char *name
@@ -320,9 +322,9 @@ cdef class Team:
             raise MemoryError("no memory for a team")
         cdef int64_t units = (job.job.n_tokens + job.job.unit_words - 1) // job.job.unit_words
         cdef Worker worker
-        self.team.most_lanes = min(lanes, units)
+        self.team.n_lanes = min(lanes, units)
         self.job, self.workers = job, []
-        for _ in range(self.team.most_lanes):
+        for _ in range(self.team.n_lanes):
             worker = Worker(job, simd)
             self.team.lanes[len(self.workers)].state = worker.state
             self.workers.append(worker)
@@ -333,6 +335,26 @@ cdef class Team:
         if self.team != NULL:
             barrier_destroy(&self.team.barrier)
         PyMem_Free(self.team)
+
+    @property
+    def threads(self):
+        """How many have to run it."""
+        return self.team.barrier.threads
+
+    @property
+    def places(self):
+        """Of each lane: the work unit under way, and how many of its blocks are trained; to be used while nobody runs.
+
+        To be set when an epoch of the job has begun, before counters are: to the lanes' first units, or where they were.
+        """
+        return tuple((self.team.lanes[i].unit, self.team.lanes[i].drawn) for i in range(self.team.n_lanes))
+
+    @places.setter
+    def places(self, places):
+        if [unit % self.team.n_lanes for unit, _ in places] != list(range(self.team.n_lanes)) or min(map(min, places)) < 0:
+            raise ValueError(f"places must be (unit, blocks) of {self.team.n_lanes} lanes")
+        for i, (unit, blocks) in enumerate(places):
+            lane_begin(&self.job.job, &self.team.lanes[i], unit, blocks)
 
     def run(self, int32_t thread):
         """Trains until no unit is left or the job is stopped; to be run by all threads, from 0 on, at the same time."""

@@ -207,8 +207,9 @@ class CheckpointFile:
                     f"it is of another training: {'; '.join(differences)}. A new model with the old parameters goes on "
                     "from it; resume=False begins anew and replaces it"
                 )
-            if state.unit > self.identity["words kept"] or state.result.epochs > self.options.epochs:
-                raise ValueError(f"it is at work unit {state.unit} of epoch {state.result.epochs + 1}: there is none")
+            unit = max(state.unit, *(unit for unit, _ in state.places), 0)
+            if unit > self.identity["words kept"] + len(state.places) or state.result.epochs > self.options.epochs:
+                raise ValueError(f"it is at work unit {unit} of epoch {state.result.epochs + 1}: there is none")
             if any(
                 tensors[name].shape != matrix.shape or tensors[name].dtype != np.float32
                 for name, matrix in (("vectors", self.vectors), ("output_vectors", self.outputs))
@@ -262,9 +263,11 @@ def parse_state(state: dict[str, Any]) -> RunState:
         raise ValueError("its state makes no sense")
     whole = [result.epochs, result.words, result.words_kept, result.pairs, result.dot_products, state["unit"]]
     whole += [number for numbers in counts for place, number in enumerate(numbers) if place != 4]
+    places = tuple((unit, blocks) for unit, blocks in state["places"])
+    whole += [number for place in places for number in place]
     real = [result.seconds, result.alpha, *(numbers[4] for numbers in counts), *result.loss_history]
     if not all(type(number) is int and 0 <= number < 2**62 for number in whole):
         raise ValueError("its state holds no whole numbers")
     if not all(type(number) in (int, float) and np.isfinite(number) for number in real):
         raise ValueError("its state holds no finite numbers")
-    return RunState(result, state["unit"], tuple(counts))
+    return RunState(result, state["unit"], places, tuple(counts))

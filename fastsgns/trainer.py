@@ -109,6 +109,7 @@ class RunState:
 
     result: TrainingResult = field(default_factory=TrainingResult)  # of the epochs that are complete
     unit: int = 0  # of the next epoch, the first one not trained
+    places: tuple[tuple[int, int], ...] = ()  # of a team's lanes, instead: see `_train.Team`
     counts: tuple[Counts, ...] = ()  # of that epoch so far, by worker
 
     @property
@@ -212,17 +213,13 @@ def train(
         round_blocks=sampling.round_blocks(options.negative_sharing, left + right) if options.deterministic else 0,
     )
     threads = min(options.workers, -(-words // UNIT_WORDS))
-    tasks: list[Callable[[], None]]
+    team = None
     try:
         if options.deterministic:
             rate = max(options.alpha, options.min_alpha)
             lanes = sampling.team_lanes(counts, options.sample, rate, left + right)
-            threads = min(threads, lanes)
-            team = Team(job, SIMD, lanes, threads)
-            workers, tasks = team.workers, [partial(team.run, number) for number in range(threads)]
-        else:
-            workers = [Worker(job, SIMD) for _ in range(threads)]
-            tasks = [worker.run for worker in workers]
+            team = Team(job, SIMD, lanes, min(threads, lanes))
+        workers = team.workers if team else [Worker(job, SIMD) for _ in range(threads)]
     except MemoryError as error:
         raise MemoryError(f"{error}: window={options.window} times negative={options.negative} is too large") from None
     return_freed_memory()  # what words and tables were made with, before the output vectors are first written to
@@ -230,7 +227,7 @@ def train(
     state.result.seconds += time.perf_counter() - start
     bar = tqdm(total=words * options.epochs, unit="word", unit_scale=True, desc="train") if progress else None
     with nullcontext() if bar is None else bar, terminations_interrupt():
-        run = Run(options, job, workers, tasks, words, corpus_share, first_epoch, state, bar, checkpoints)
+        run = Run(options, job, workers, team, words, corpus_share, first_epoch, state, bar, checkpoints)
         try:
             while run.result.epochs < options.epochs:
                 if on_epoch_begin:  # of an epoch that is gone on with, again
@@ -263,7 +260,7 @@ class Run:
         options: TrainingOptions,
         job: Job,
         workers: list[Worker],
-        tasks: list[Callable[[], None]],
+        team: Team | None,
         words: int,
         corpus_share: float,
         first_epoch: int,
@@ -271,7 +268,7 @@ class Run:
         bar: Any,
         checkpoints: Checkpoints | None,
     ) -> None:
-        self.options, self.job, self.workers, self.tasks, self.words = options, job, workers, tasks, words
+        self.options, self.job, self.workers, self.team, self.words = options, job, workers, team, words
         self.first_epoch, self.bar, self.checkpoints = first_epoch, bar, checkpoints
         self.fall = (options.min_alpha - options.alpha) / options.epochs  # of the learning rate in an epoch
         self.slope = self.fall * corpus_share / words
@@ -279,6 +276,9 @@ class Run:
         self.begun: RunState | None = None  # the same, once threads have gone on from it
         self.idle = True  # all threads have ended: counters and matrices stand still
         self.epochs_without_pairs = 0
+        self.tasks: list[Callable[[], None]] = [worker.run for worker in workers]
+        if team:
+            self.tasks = [partial(team.run, number) for number in range(team.threads)]
 
     @property
     def result(self) -> TrainingResult:
@@ -291,12 +291,14 @@ class Run:
     def train_epoch(self) -> None:
         """Train an epoch, or the rest of one, pausing for checkpoints."""
         alpha = self.options.alpha + self.fall * self.result.epochs
+        self.job.begin_epoch(self.first_epoch + self.result.epochs, alpha, self.slope, self.state.unit)
+        if self.team:
+            self.team.places = self.state.places or [(lane, 0) for lane in range(len(self.workers))]
         counts = self.state.counts
         if len(counts) != len(self.workers):  # more or fewer go on
             counts = (total(counts),) + (NO_COUNTS,) * (len(self.workers) - 1)
         for worker, its_counts in zip(self.workers, counts, strict=True):
             worker.counts = its_counts
-        self.job.begin_epoch(self.first_epoch + self.result.epochs, alpha, self.slope, self.state.unit)
         self.begun = self.state
         while not self.run_threads(alpha):
             self.keep(last=False)
@@ -365,7 +367,8 @@ class Run:
         if self.checkpoints is not None:
             state = self.state
             if self.begun is state:
-                state = RunState(state.result, self.job.units_done, self.counts())
+                places = self.team.places if self.team else ()
+                state = RunState(state.result, self.job.units_done, places, self.counts())
             self.checkpoints.keep(state, last)
 
 

@@ -139,13 +139,15 @@ static void train_in_threads(int n_threads, int n_states, int apart) {
         }
     }
     for (int s = 0; s < n_states; s++) team.lanes[s].state = &states[s], states[s] = new_state(&jobs[0]);
+    if (team.job)
+        for (int l = 0; l < n_states; l++) lane_begin(&jobs[0], &team.lanes[l], l, 0);
     for (size_t t = 0; t < (size_t)n_threads; t++)
         if (pthread_create(&threads[t], NULL, work, (void *)t)) exit(4);
     for (int64_t done = 0; !apart && done < jobs[0].n_tokens;) {
         done = 0;
         for (int t = 0; t < n_states; t++) done += *(volatile int64_t *)&states[t].words_done;
     }
-    if (!apart) jobs[0].stop = 1;
+    if (!apart && !team.job) jobs[0].stop = 1; /* a team would end in the middle of its units */
     for (int t = 0; t < n_threads; t++) pthread_join(threads[t], NULL);
 }
 
@@ -179,7 +181,7 @@ int main(int argc, char **argv) {
     int n_states = job.round_blocks ? (int)n[18] : n_threads;
     if (job.round_blocks) {
         team.job = &jobs[0];
-        team.most_lanes = n_states;
+        team.n_lanes = n_states;
         barrier_init(&team.barrier, n_threads);
     }
 

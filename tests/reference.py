@@ -5,7 +5,7 @@ draws in fastsgns/_c/units.h, and shares no code with either.
 """
 
 import math
-from itertools import islice, pairwise
+from itertools import chain, islice, pairwise, zip_longest
 
 import numpy as np
 
@@ -102,15 +102,19 @@ def blocks(job, epoch, unit):
 
 def rounds(job, epoch):
     """What is trained from the matrices as they are before all of it: single blocks, in order; or those that the lanes
-    of a team, one for each of so many units, draw together."""
+    of a team draw together, each of the unit that it is at."""
     units = -(-len(job["tokens"]) // job["unit_words"])
     if not job.get("round_blocks"):
         yield from ([block] for unit in range(units) for block in blocks(job, epoch, unit))
         return
-    for first in range(0, units, job["lanes"]):
-        lanes = [blocks(job, epoch, unit) for unit in range(first, min(first + job["lanes"], units))]
-        while drawn := [block for lane in lanes for block in islice(lane, job["round_blocks"])]:
-            yield drawn
+
+    def draws(lane):
+        for unit in range(lane, units, job["lanes"]):
+            drawing = blocks(job, epoch, unit)
+            while drawn := list(islice(drawing, job["round_blocks"])):
+                yield drawn
+
+    yield from map(chain.from_iterable, zip_longest(*map(draws, range(job["lanes"])), fillvalue=[]))
 
 
 def train(job, epoch, input_vectors, output_vectors):

@@ -55,6 +55,7 @@ def run(job, simd, epoch=0, threads=1):
         worker.run()
         return worker.counts
     team = _train.Team(kernel_job, simd, job["lanes"], threads)
+    team.places = [(lane, 0) for lane in range(len(team.workers))]
     with ThreadPoolExecutor(threads) as pool:
         list(pool.map(team.run, range(threads)))
     return tuple(map(sum, zip(*(worker.counts for worker in team.workers), strict=True)))
@@ -284,6 +285,10 @@ def test_job_refuses(change):
 
 def test_team_refuses():
     job = {k: v for k, v in make_job(sharing="pair", round_blocks=2).items() if not k.startswith("learning_rate")}
+    team = _train.Team(_train.Job(**job), "scalar", 2, 1)
+    for places in [(0, 0)], [(1, 0), (0, 0)], [(0, 0), (1, -1)]:
+        with pytest.raises(ValueError, match="2 lanes"):
+            team.places = places
     with pytest.raises(ValueError, match="thread=2"):
         _train.Team(_train.Job(**job), "scalar", 4, 2).run(2)
     with pytest.raises(ValueError, match="round_blocks"):

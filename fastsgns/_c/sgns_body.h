@@ -224,29 +224,23 @@ static void NAME(train_block_apart)(const sgns_job *job, sgns_state *state, int3
 /* See rounds.h. */
 static void NAME(train_in_team)(sgns_team *team, int32_t thread) {
     const sgns_job *job = team->job;
-    int32_t threads = team->barrier.threads;
-    for (;;) {
-        if (thread == 0) team_take_units(team);
+    int32_t threads = team->barrier.threads, n_lanes = team->n_lanes, n_blocks;
+    do {
+        if (thread < n_lanes) lane_draw(team, &team->lanes[thread]);
+        for (int32_t l = thread; l < n_lanes; l += threads) {
+            if (l + threads < n_lanes) lane_draw(team, &team->lanes[l + threads]); /* its rows come into the cache meanwhile */
+            for (int32_t b = 0; b < team->lanes[l].n_blocks; b++) NAME(train_block_apart)(job, team->lanes[l].state, b);
+        }
         barrier_wait(&team->barrier);
-        int32_t n_lanes = team->n_lanes, n_blocks;
-        if (n_lanes == 0) return;
-        for (int32_t l = thread; l < n_lanes; l += threads) lane_begin(job, &team->lanes[l], team->first_unit + l);
-        do {
-            if (thread < n_lanes) lane_draw(job, &team->lanes[thread]);
-            for (int32_t l = thread; l < n_lanes; l += threads) {
-                if (l + threads < n_lanes) lane_draw(job, &team->lanes[l + threads]); /* its rows come into the cache meanwhile */
-                for (int32_t b = 0; b < team->lanes[l].n_blocks; b++) NAME(train_block_apart)(job, team->lanes[l].state, b);
-            }
-            barrier_wait(&team->barrier);
-            n_blocks = 0;
-            for (int32_t l = 0; l < n_lanes; l++) {
-                const sgns_state *state = team->lanes[l].state;
-                for (int32_t b = 0; b < team->lanes[l].n_blocks; b++, n_blocks++)
-                    NAME(add_updates)(job, state, &state->blocks[b], block_updates(job, state, b), thread, threads);
-            }
-            barrier_wait(&team->barrier);
-        } while (n_blocks);
-    }
+        n_blocks = 0;
+        for (int32_t l = 0; l < n_lanes; l++) {
+            const sgns_state *state = team->lanes[l].state;
+            for (int32_t b = 0; b < team->lanes[l].n_blocks; b++, n_blocks++)
+                NAME(add_updates)(job, state, &state->blocks[b], block_updates(job, state, b), thread, threads);
+        }
+        if (thread == 0) team->stopped = job->stop; /* all see the same */
+        barrier_wait(&team->barrier);
+    } while (n_blocks && !team->stopped);
 }
 
 #undef JOIN_

@@ -253,7 +253,7 @@ def write_seeds(folder: Path) -> None:
     def write_checkpoint(path: Path, epochs: int, unit: int) -> None:
         file, _, _, _ = checkpoint_of(path)
         result = trainer.TrainingResult(epochs, 24 * epochs, 24 * epochs, 9, 9, 0.5, [0.5] * epochs, 0.01)
-        file.keep(trainer.RunState(result, unit, (trainer.NO_COUNTS,)), last=True)
+        file.keep(trainer.RunState(result, unit, (), (trainer.NO_COUNTS,)), last=True)
 
     for number, (epochs, unit) in enumerate([(1, 0), (0, 1), (2, 0)]):
         write("checkpoint", number, lambda path, epochs=epochs, unit=unit: write_checkpoint(path, epochs, unit))
