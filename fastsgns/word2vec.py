@@ -122,14 +122,14 @@ class Word2Vec(VocabularyBuilder):
     checkpoint_every : str or int, default "10min"
         How often: a time, such as "30s" or "2h", or a number of words.
     resume : bool, default False
-        Go on from `checkpoint`, if that file is there: with ``workers=1`` to the same bits as without a stop. It must
-        be of the same text and parameters; `workers` may differ. A file is of one call of `train`, the first one of a
+        Go on from `checkpoint`, if that file is there: with ``workers=1``, or `deterministic`, to the same bits as
+        without a stop. It must be of the same text and parameters; `workers` may differ. A file is of one call of `train`, the first one of a
         model or one made as it was.
     deterministic : bool, default False
         The same bits whatever `workers` is, on the same kernel variant. Threads then train in rounds, each from the
-        matrices as the last round left them, and wait for each other in between; up to 64 of them have work. It costs
-        about a quarter of the speed of a thread, more where cores are busy with other things, and no quality that was
-        found. One worker alone gives these bits too, if asked, and others at full speed, if not.
+        matrices as the last round left them, and wait for each other in between; up to 64 of them have work, fewer
+        where words are few. It takes half as long again to twice as long, more where cores are busy with other things,
+        at no cost in quality that was found. One worker gives these bits too if asked, and others, faster, if not.
 
     Attributes
     ----------

@@ -94,7 +94,7 @@ def test_checkpoints_on_the_way_change_nothing(tmp_path, quick):
 
 def test_more_workers_go_on_from_one_and_lose_no_word(tmp_path, quick, monkeypatch):
     monkeypatch.setattr("fastsgns.word2vec.CheckpointFile", Interrupting)
-    Interrupting.looks = 20
+    Interrupting.looks = 2
     with pytest.raises(KeyboardInterrupt):
         run(tmp_path)
     Interrupting.looks = 10**9
