@@ -123,8 +123,8 @@ class Word2Vec(VocabularyBuilder):
         How often: a time, such as "30s" or "2h", or a number of words.
     resume : bool, default False
         Go on from `checkpoint`, if that file is there: with ``workers=1``, or `deterministic`, to the same bits as
-        without a stop. It must be of the same text and parameters; `workers` may differ. A file is of one call of `train`, the first one of a
-        model or one made as it was.
+        without a stop. It must be of the same text and parameters; `workers` may differ. A file is of one call of
+        `train`, the first one of a model or one made as it was.
     deterministic : bool, default False
         The same bits whatever `workers` is, on the same kernel variant. Threads then train in rounds, each from the
         matrices as the last round left them, and wait for each other in between; up to 64 of them have work, fewer

@@ -270,7 +270,7 @@ def test_scratch_of_a_thread_is_as_computed(dim, options, monkeypatch):
     monkeypatch.setattr(trainer, "Worker", measured)
     monkeypatch.setattr(trainer, "Team", team_of_measured)
     small(vector_size=dim, **options)
-    assert sizes[0] == pytest.approx(footprint.state_bytes(TrainingOptions(**options), dim), rel=0.02)
+    assert sizes[0] == pytest.approx(footprint.state_bytes(TrainingOptions(**options), dim), rel=0.03)
 
 
 CHILD = """
