@@ -50,7 +50,7 @@ def test_every_call_that_writes_may_fail_or_be_the_last(folder, tmp_path):
     built = subprocess.run([compiler, "-shared", "-fPIC", "-O1", "-o", shim, TESTS / "fault_shim.c", "-ldl"])
     if built.returncode:
         pytest.skip("needs the headers of glibc")
-    reports = reports_of(folder, shim, LD_PRELOAD=str(shim))
+    reports = reports_of(folder, shim, LD_PRELOAD=f"{os.environ.get('LD_PRELOAD', '')} {shim}")
     for kind, report in reports.items():
         assert {"open", "write", "fsync", "chmod", "rename", "close"} <= set(report["names"]), kind
         assert report["faults"] == 4 * report["calls"] and report["kills"] == report["calls"] > 6

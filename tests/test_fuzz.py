@@ -2,6 +2,7 @@
 libFuzzer or atheris. Long runs: tests/fuzz/run.py."""
 
 import importlib.util
+import os
 import random
 import re
 import shutil
@@ -59,7 +60,10 @@ def feed(tmp_path_factory):
         program = run.build(harness, folder, compiler, "-O1", *options, **elsewhere)
         if run.has_libfuzzer():
             return fuzzed([program, f"-max_len={run.LONGEST['C']}"], harness, folder, 3000)
-        done = subprocess.run([program, *inputs(harness)], capture_output=True, text=True, errors="replace")
+        environment = {name: value for name, value in os.environ.items() if name != "LD_PRELOAD"}
+        done = subprocess.run(
+            [program, *inputs(harness)], capture_output=True, text=True, errors="replace", env=environment
+        )
         assert done.returncode or done.stdout == f"{len(inputs(harness))} files\n"
         return done
 

@@ -145,14 +145,16 @@ WORKS = [
 TERMINATED = [scan_pipe, join_phrases, train, save, save_text]
 
 
-def ends(work, number, model, folder):
-    """Interrupts the work after a while; everything that must hold then."""
+def ends(work, number, model, folder, saves):
+    """Interrupts the work after a while, if it saves files while one is not whole; all that must hold then."""
     names = {entry.name for entry in folder.iterdir()}
     threads = {thread.name for thread in threading.enumerate()}
     sent = []
 
     def interrupt():
         time.sleep(0.15)
+        while saves and not list(folder.glob("*.tmp")):
+            pass
         sent.append(time.monotonic())
         os.kill(os.getpid(), number)
 
@@ -186,7 +188,7 @@ def test_work_ends_and_leaves_nothing_behind(make, number, tmp_path, monkeypatch
         try:
             signal.signal(signal.SIGINT, signal.default_int_handler)
             model = Word2Vec(min_count=1, vector_size=10, workers=2)
-            ends(make(model, tmp_path, monkeypatch), number, model, tmp_path)
+            ends(make(model, tmp_path, monkeypatch), number, model, tmp_path, make in (save, save_text))
             code = 0
         except BaseException as error:
             os.write(2, f"{error!r}\n".encode())

@@ -241,6 +241,7 @@ def no_thread_for(thread, name):
     return make
 
 
+@own_memory_only
 @pytest.mark.parametrize(
     "options",
     [

@@ -65,6 +65,8 @@ def run_fuzzer(command: list[str]) -> subprocess.CompletedProcess[str]:
 
     with tempfile.TemporaryDirectory(prefix="fastsgns-fuzz-", dir=MEMORY) as folder:
         environment = {**os.environ, "FASTSGNS_FUZZ_FOLDER": folder}
+        if command[0] != sys.executable:  # it has sanitizers of its own
+            environment.pop("LD_PRELOAD", None)
         return subprocess.run(command, capture_output=True, text=True, errors="replace", env=environment)
 
 
