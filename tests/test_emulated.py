@@ -1,5 +1,5 @@
 """Kernels for processors that this machine need not be, against the NumPy reference: NEON cross-compiled for arm64 and
-run under qemu-user; AVX-512, AVX2 and SSE2 with the intrinsics of SIMDe, in portable C."""
+run under qemu-user; AVX-512, AVX2 and SSE2 with the intrinsics of SIMDe, in portable C. And headers as on Windows."""
 
 import os
 import shutil
@@ -110,3 +110,23 @@ def test_equals_reference(request, round_blocks, sharing, dim, negative, machine
     assert not matrices[:, :, dim:].any()
     assert np.frombuffer(answer[-16:-8], np.int64)[0] == pairs
     assert np.frombuffer(answer[-8:], np.float64)[0] == pytest.approx(loss, rel=1e-3)
+
+
+def test_headers_are_c_with_the_names_of_windows(tmp_path):
+    compiler = shutil.which("gcc")
+    if not compiler:
+        pytest.skip("needs gcc")
+    (tmp_path / "intrin.h").write_text(
+        "long _InterlockedIncrement(volatile long *);\nlong _InterlockedOr(volatile long *, long);\n"
+    )
+    taken = ("near", "far", "small", "interface", "min(a, b)", "max(a, b)")
+    (tmp_path / "windows.h").write_text('#include "intrin.h"\n' + "".join(f"#define {name}\n" for name in taken))
+    parts = [
+        path.name
+        for path in sorted(HEADERS.glob("*.h"))
+        if not path.name.startswith(("isa_", "sgns_body", "units", "rounds"))
+    ]
+    program = "".join(f'#include "{name}"\n' for name in ["sgns.h", *parts]).encode()
+    options = ["-fsyntax-only", "-D_WIN32", "-D__declspec(x)=", "-D__stdcall=", f"-I{tmp_path}", f"-I{HEADERS}"]
+    answer = subprocess.run([compiler, *options, "-x", "c", "-"], input=program, capture_output=True, env=ENVIRONMENT)
+    assert answer.returncode == 0, answer.stderr.decode()

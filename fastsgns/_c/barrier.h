@@ -6,13 +6,15 @@
 #include <stdint.h>
 
 #if defined(_WIN32)
-#include <windows.h>
+/* Not windows.h, whose macros take names such as `near` and `far` from all that follows. */
+#include <intrin.h>
+__declspec(dllimport) int __stdcall SwitchToThread(void);
 typedef struct {
     int32_t threads;
-    volatile LONG arrived, turn;
+    volatile long arrived, turn;
 } sgns_barrier;
-#define barrier_arrive(b) InterlockedIncrement(&(b)->arrived)
-#define barrier_turn(b) InterlockedOr(&(b)->turn, 0)
+#define barrier_arrive(b) _InterlockedIncrement(&(b)->arrived)
+#define barrier_turn(b) _InterlockedOr(&(b)->turn, 0)
 #else
 #include <pthread.h>
 typedef struct {
@@ -62,7 +64,7 @@ static void barrier_wait(sgns_barrier *barrier) {
     if (barrier_arrive(barrier) == barrier->threads) {
         barrier->arrived = 0; /* nobody arrives again before the turn has changed */
 #if defined(_WIN32)
-        InterlockedIncrement(&barrier->turn);
+        _InterlockedIncrement(&barrier->turn);
 #else
         pthread_mutex_lock(&barrier->mutex);
         __atomic_store_n(&barrier->turn, turn ^ 1, __ATOMIC_RELEASE);
