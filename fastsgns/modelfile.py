@@ -64,6 +64,7 @@ def load(cls: type[Model], path: str | os.PathLike[str], mmap: str | None) -> Mo
     tensors, metadata = formats.load_tensors(path, KIND, mmap=mmap)
     try:
         parameters, history = dict(metadata["parameters"]), dict(metadata["history"])
+        parameters.setdefault("deterministic", False)  # younger than the first models
         model = cls(**{name: parameters[name] for name in PARAMETERS})
         words, counts = formats.unpack_keys(tensors), np.array(tensors["counts"])
         shape = (len(words), model.vector_size)

@@ -16,9 +16,10 @@ import pytest
 import safetensors.numpy
 from safetensors.numpy import load_file, save_file
 
-from fastsgns import files, formats, vectorfile
+from fastsgns import files, formats, modelfile, vectorfile
 from fastsgns.files import new_file
 from fastsgns.keyedvectors import KeyedVectors
+from fastsgns.word2vec import Word2Vec
 
 WORDS = ["the", "of", "naïve", "中文", "a\u00a0b", "😀", "\x1c", "x" * 3000]
 
@@ -127,6 +128,19 @@ def test_frozen_rows_come_back(tmp_path):
     wv.vectors_lockf = [0, 1]
     wv.save(tmp_path / "v")
     assert KeyedVectors.load(tmp_path / "v").vectors_lockf.tolist() == [0, 1]
+
+
+def test_models_from_before_there_was_deterministic_load(tmp_path, monkeypatch):
+    path, model = (
+        tmp_path / "model",
+        Word2Vec([["a", "b"]] * 9, min_count=1, vector_size=8, epochs=1, workers=1, sample=0),
+    )
+    with monkeypatch.context() as context:
+        before = tuple(name for name in modelfile.PARAMETERS if name != "deterministic")
+        context.setattr(modelfile, "PARAMETERS", before)
+        model.save(path)
+    loaded = Word2Vec.load(path)
+    assert loaded.deterministic is False and (loaded.wv.vectors == model.wv.vectors).all()
 
 
 def test_vectors_of_a_whole_model_load(tmp_path):
