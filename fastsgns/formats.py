@@ -39,6 +39,8 @@ METADATA_KEY = "fastsgns"
 FORMAT_VERSION = 1
 # Of lists and objects in each other in the metadata; it has 4.
 MOST_LEVELS = 32
+# Of a file, while it is being opened.
+MOST_REPLACEMENTS = 100
 
 # NumPy's types by their names in safetensors.
 TYPES = {"F64": "<f8", "F32": "<f4", "F16": "<f2", "BOOL": "?"}
@@ -163,16 +165,17 @@ def load_tensors(
         raise ValueError(f"{path}: not a model file of fastsgns, but a pipe or device: copy it to a file")
     kinds = (kind,) if isinstance(kind, str) else kind
     try:
-        while True:
+        for _ in range(MOST_REPLACEMENTS):
             with open(path, "rb") as file, safe_open(path, framework="numpy") as tensors:
-                if not os.path.samestat(os.fstat(file.fileno()), os.stat(path)):
-                    continue  # another process has replaced it: take the new one
                 # safetensors has checked the header, shapes and sizes against the file.
                 metadata = check_metadata((tensors.metadata() or {}).get(METADATA_KEY), kinds)
-                if mmap is not None:
+                if mmap is None:
+                    memory.require(size, f"{path}, read as a whole", "map it with mmap='r', or mmap='c' to change it")
+                    return {name: tensors.get_tensor(name) for name in tensors.keys()}, metadata  # noqa: SIM118 (no mapping)
+                if os.path.samestat(os.fstat(file.fileno()), os.stat(path)):
                     return map_tensors(file, mmap), metadata
-                memory.require(size, f"{path}, read as a whole", "map it with mmap='r', or mmap='c' to change it")
-                return {name: tensors.get_tensor(name) for name in tensors.keys()}, metadata  # noqa: SIM118 (no mapping)
+                # Another process has replaced it: take the new one.
+        raise ValueError("it is replaced again and again, or its file system numbers no files: load it without mmap")
     except (SafetensorError, ValueError, TypeError) as error:
         if is_pickle(path):
             raise ValueError(

@@ -653,7 +653,18 @@ def test_a_file_that_is_replaced_while_it_is_opened_is_one_of_the_two(tmp_path, 
     formats.save_tensors(path, {"a": np.zeros(3)}, {"kind": "Example", "number": 0})
     monkeypatch.setattr(formats, "safe_open", open_and_replace)
     tensors, metadata = formats.load_tensors(path, "Example", mmap=mmap)
-    assert tensors["a"].tolist() == [metadata["number"]] * 3 == [3] * 3
+    assert tensors["a"].tolist() == [metadata["number"]] * 3 == [0 if mmap is None else 3] * 3
+
+
+@pytest.mark.parametrize("mmap", [None, "r"])
+def test_opening_ends_where_files_have_no_lasting_numbers(tmp_path, monkeypatch, mmap):
+    formats.save_tensors(tmp_path / "file", {"a": np.ones(3)}, {"kind": "Example"})
+    monkeypatch.setattr(formats.os.path, "samestat", lambda *_: False)
+    if mmap is None:
+        assert formats.load_tensors(tmp_path / "file", "Example")[0]["a"].tolist() == [1] * 3
+    else:
+        with pytest.raises(ValueError, match="without mmap"):
+            formats.load_tensors(tmp_path / "file", "Example", mmap=mmap)
 
 
 @pytest.mark.skipif(not os.path.isdir("/proc/self/fd"), reason="open files are counted in /proc")
