@@ -19,7 +19,7 @@ from typing import Any, NoReturn
 from fastsgns import demo
 from fastsgns.config import __version__, show_config
 from fastsgns.files import check_space, write_file
-from fastsgns.formats import DAMAGED, open_binary
+from fastsgns.formats import COMPRESSED, DAMAGED, open_binary
 from fastsgns.interrupts import TERMINATED, terminations_interrupt
 from fastsgns.keyedvectors import KeyedVectors
 from fastsgns.word2vec import Word2Vec
@@ -187,7 +187,8 @@ def train(args: argparse.Namespace) -> None:
     except ValueError as error:
         raise UsageError(str(error)) from error
     model.build_vocab(corpus_file=args.corpus)
-    check_space(args.output, BYTES_A_NUMBER[args.format] * model.wv.vectors.size)  # before hours of training
+    if args.format == "safetensors" or Path(args.output).suffix.lower() not in COMPRESSED:  # before hours of training
+        check_space(args.output, BYTES_A_NUMBER[args.format] * model.wv.vectors.size)
     model.train(corpus_file=args.corpus)
     if args.format == "safetensors":
         model.save(args.output)

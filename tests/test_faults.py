@@ -161,3 +161,5 @@ def test_the_command_line_looks_for_room_before_the_training(tmp_path, monkeypat
     assert cli.main(["train", str(tmp_path / "text"), "-o", str(tmp_path / "out"), "--quiet"]) == 1
     assert "No space left on device: 4,000 bytes are needed, 10 are free" in capsys.readouterr().err
     assert [path.name for path in tmp_path.iterdir()] == ["text"]
+    with pytest.raises(TypeError):  # nobody knows what a compressed file takes
+        cli.main(["train", str(tmp_path / "text"), "-o", str(tmp_path / "out.gz"), "--format", "word2vec", "--quiet"])
