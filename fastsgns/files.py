@@ -149,6 +149,8 @@ def new_file(path: PathLike, size: int | None = None, *, append: bool = False) -
                 os.replace(temporary, target)
         except BaseException:
             with contextlib.suppress(OSError):  # the next one to write here clears it
+                if fcntl is None:  # nor does Windows remove one
+                    file.close()
                 temporary.unlink()
             raise
         finally:

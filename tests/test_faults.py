@@ -127,6 +127,23 @@ def test_files_being_written_are_not_cleared(tmp_path):
     assert other.returncode == 0 and path.read_bytes() == b"1" and list(tmp_path.iterdir()) == [path]
 
 
+def test_a_failed_write_leaves_nothing_where_no_open_file_can_be_removed(tmp_path, monkeypatch):
+    unlink, written = Path.unlink, []
+
+    def unlink_closed(path):  # as on Windows
+        if not written[0].closed:
+            raise PermissionError(errno.EACCES, "it is open")
+        unlink(path)
+
+    monkeypatch.setattr(files, "fcntl", None)
+    monkeypatch.setattr(Path, "unlink", unlink_closed)
+    with pytest.raises(ZeroDivisionError), new_file(tmp_path / "v") as file:
+        written.append(file)
+        file.write(b"half")
+        1 / 0  # noqa: B018
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_forked_child_holds_no_lock_of_its_parent(tmp_path):
     path = tmp_path / "v"
     reader, writer = os.pipe()
