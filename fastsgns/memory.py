@@ -11,8 +11,10 @@ __all__ = ["MemoryWatch", "gigabytes", "limits", "require", "resident_bytes"]
 
 logger = logging.getLogger(__name__)
 
-# A watch speaks up when this little is left, or when as much as was taken since its last look would be.
+# A watch speaks up when this little is left, or less than this process took since the last look: of that, no more than
+# any reading takes in LOOK_SECONDS counts, as a generator may have loaded a shard, or stood still for hours.
 LEAST_LEFT = 16 << 20
+MOST_TAKEN = 1 << 30
 # It looks no more often than that, since a look costs a millisecond.
 LOOK_SECONDS = 0.2
 # Control groups of version 1 have so many bytes where they have no limit.
@@ -132,20 +134,22 @@ class MemoryWatch:
 
     def __init__(self, what: str, remedy: str) -> None:
         self.what, self.remedy = what, remedy
-        self.last, self.next_look = 0, 0.0
+        self.left = self.held = 0
+        self.next_look = 0.0
 
     def look(self) -> None:
-        """To be called again and again: what has gone since the last look should fit once more."""
+        """To be called again and again: what was taken since the last look should fit once more."""
         if time.monotonic() < self.next_look:
             return
         self.next_look = time.monotonic() + LOOK_SECONDS
         found = [(memory + swap, name) for name, memory, swap in limits()]
         if not found:
             return
-        left, name = min(found)
-        if left < max(LEAST_LEFT, self.last - left):
+        (left, name), held = min(found), resident_bytes()
+        taken = min(self.left - left, held - self.held, MOST_TAKEN)  # other processes take memory too
+        if left < max(LEAST_LEFT, taken):
             raise MemoryError(f"{self.what}, and only {gigabytes(left)} are left by {name}; {self.remedy}")
-        self.last = left
+        self.left, self.held = left, held
 
 
 def text(path: Path) -> str:

@@ -122,13 +122,25 @@ def test_needs_beyond_memory_and_swap_are_refused_and_those_that_take_swap_warne
 
 
 def test_a_watch_speaks_up_when_as_much_as_went_would_be_too_much(leave, monkeypatch):
+    def look(left, held):
+        leave(left << 20)
+        monkeypatch.setattr(memory, "resident_bytes", lambda: held << 20)
+        watch.look()
+
     monkeypatch.setattr(memory, "LOOK_SECONDS", 0)
     watch = memory.MemoryWatch("the corpus", "take less")
-    for left_now in (900, 890, 700, 400):
-        leave(left_now << 20)
-        watch.look()
-    leave(190 << 20)
+    for left in (900, 890, 700, 400):
+        look(left, 1000 - left)
     with pytest.raises(MemoryError, match=r"the corpus, and only 0\.20 GB are left by this test; take less"):
+        look(190, 810)
+
+
+def test_a_watch_lets_others_take_memory_and_a_generator_load_much_at_once(leave, monkeypatch):
+    monkeypatch.setattr(memory, "LOOK_SECONDS", 0)
+    watch = memory.MemoryWatch("the corpus", "take less")
+    for left, held in ((10_000, 100), (3000, 110), (9000, 120), (2500, 6500), (1100, 7900)):
+        leave(left << 20)
+        monkeypatch.setattr(memory, "resident_bytes", lambda held=held: held << 20)
         watch.look()
 
 
