@@ -157,6 +157,8 @@ class VocabularyBuilder:
         self._check_update(update)
         for word, count in word_freq.items():
             check_integer(f"word_freq[{word!r}]", count, 0, 2**40)
+        if corpus_count is not None:
+            check_integer("corpus_count", corpus_count, 0, 2**62)  # or a saved model could not be loaded
         with self._all_or_nothing():
             self._raw, self.raw_vocab = None, {word: int(count) for word, count in word_freq.items() if count}
             self._source, self._corpus = (None, None), None

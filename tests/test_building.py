@@ -120,6 +120,8 @@ def test_counts_make_gensims_vocabulary(gensim):
     assert ours.corpus_count == theirs.corpus_count == 9
     np.testing.assert_array_equal(ours.cum_table, theirs.cum_table)
     ours.train([["w1", "w2"]] * 30)
+    with pytest.raises(ValueError, match=r"corpus_count=9\.5 must be a whole number"):
+        ours.build_vocab_from_freq({"a": 1, "b": 2}, corpus_count=9.5)
     with pytest.raises(ValueError, match=r"word_freq\['a'\]=-1"):
         ours.build_vocab_from_freq({"a": -1, "b": 2})
     for count in (1.5, 2**63):
