@@ -28,6 +28,8 @@ PathLike = str | os.PathLike[str]
 COPIED_BYTES = 1 << 20
 # What systems answer that cannot open or sync a folder.
 NO_FOLDER_SYNC = (errno.EACCES, errno.EBADF, errno.EINVAL, errno.ENOTSUP)
+# What file systems answer that cannot reserve room: ZFS, and others where the C library does not do it for them.
+NO_FALLOCATE = (errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP)
 
 
 class NewFile(io.FileIO):
@@ -66,9 +68,11 @@ class NewFile(io.FileIO):
         self.size = size
         check_space(self.path, size)
         with self.named_errors():
-            if hasattr(os, "posix_fallocate"):
+            try:
                 os.posix_fallocate(self.fileno(), 0, size)
-            else:
+            except (AttributeError, OSError) as error:  # macOS and Windows have none
+                if isinstance(error, OSError) and error.errno not in NO_FALLOCATE:
+                    raise
                 self.truncate(size)
 
     @contextlib.contextmanager

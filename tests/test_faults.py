@@ -1,5 +1,6 @@
 """Disks that fail: for every kind of file, whatever goes wrong, the old file stays or the new one is whole."""
 
+import contextlib
 import errno
 import json
 import os
@@ -125,6 +126,18 @@ def test_files_being_written_are_not_cleared(tmp_path):
         assert path.read_bytes() == b"2" and len(list(tmp_path.iterdir())) == 2
         other.communicate(b"\n")
     assert other.returncode == 0 and path.read_bytes() == b"1" and list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("code", [errno.EOPNOTSUPP, errno.EINVAL, errno.ENOSPC])
+def test_a_file_system_need_not_reserve_room(tmp_path, monkeypatch, code):
+    def cannot(*_):
+        raise OSError(code, os.strerror(code))
+
+    monkeypatch.setattr(os, "posix_fallocate", cannot)
+    expected = pytest.raises(OSError, match="100 are needed") if code == errno.ENOSPC else contextlib.nullcontext()
+    with expected, new_file(tmp_path / "v") as file:
+        file.reserve(100)
+    assert [path.stat().st_size for path in tmp_path.iterdir()] == ([] if code == errno.ENOSPC else [100])
 
 
 def test_a_failed_write_leaves_nothing_where_no_open_file_can_be_removed(tmp_path, monkeypatch):
