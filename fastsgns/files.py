@@ -121,6 +121,8 @@ def new_file(path: PathLike, size: int | None = None, *, append: bool = False) -
     try:
         old = os.stat(path)
     except FileNotFoundError:
+        if not os.fspath(path):  # realpath takes it for the folder one is in
+            raise
         old = None
     if old is not None and stat.S_ISDIR(old.st_mode):
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), os.fspath(path))

@@ -176,6 +176,13 @@ def test_a_forked_child_holds_no_lock_of_its_parent(tmp_path):
     assert list(tmp_path.iterdir()) == [path] and file.closed
 
 
+def test_no_name_is_an_error_before_anything_is_written(tmp_path, monkeypatch):
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    with pytest.raises(FileNotFoundError), new_file(""):
+        pytest.fail("it was opened")
+
+
 def test_a_loop_of_links_is_an_error(tmp_path):
     (tmp_path / "a").symlink_to(tmp_path / "b")
     (tmp_path / "b").symlink_to(tmp_path / "a")
