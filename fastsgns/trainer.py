@@ -218,7 +218,8 @@ def train(
         if options.deterministic:
             rate = max(options.alpha, options.min_alpha)
             lanes = sampling.team_lanes(counts, options.sample, rate, left + right)
-            team = Team(job, SIMD, lanes, min(threads, lanes))
+            # More threads than cores would wait for each other, for the same bits.
+            team = Team(job, SIMD, lanes, min(threads, lanes, available_cores()))
         workers = team.workers if team else [Worker(job, SIMD) for _ in range(threads)]
     except MemoryError as error:
         raise MemoryError(f"{error}: window={options.window} times negative={options.negative} is too large") from None

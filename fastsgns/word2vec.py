@@ -127,9 +127,10 @@ class Word2Vec(VocabularyBuilder):
         `train`, the first one of a model or one made as it was.
     deterministic : bool, default False
         The same bits whatever `workers` is, on the same kernel variant. Threads then train in rounds, each from the
-        matrices as the last round left them, and wait for each other in between; up to 64 of them have work, fewer
-        where words are few. It takes half as long again to twice as long, more where cores are busy with other things,
-        at no cost in quality that was found. One worker gives these bits too if asked, and others, faster, if not.
+        matrices as the last round left them, and wait for each other in between; there are no more of them than cores,
+        nor than 64, and fewer where words are few. It takes half as long again to twice as long, more where cores are
+        busy with other things, at no cost in quality that was found. One worker gives these bits too if asked, and
+        others, faster, if not.
 
     Attributes
     ----------

@@ -60,6 +60,7 @@ def test_one_worker_is_bit_identical(sharing):
 @pytest.mark.parametrize("sharing", SHARING)
 def test_deterministic_is_bit_identical_whatever_the_workers(sharing, monkeypatch):
     monkeypatch.setattr(trainer, "UNIT_WORDS", 100)
+    monkeypatch.setattr(trainer, "available_cores", lambda: 4)
     runs = [run(negative_sharing=sharing, deterministic=True, workers=workers) for workers in (1, 2, 4)]
     for result, vectors, outputs in runs[1:]:
         np.testing.assert_array_equal(vectors, runs[0][1])
@@ -68,6 +69,16 @@ def test_deterministic_is_bit_identical_whatever_the_workers(sharing, monkeypatc
     plain = run(negative_sharing=sharing)[0]
     assert (runs[0][0].words_kept, runs[0][0].pairs) == (plain.words_kept, plain.pairs)
     assert runs[0][0].loss_history == pytest.approx(plain.loss_history, rel=0.1)
+
+
+def test_a_team_has_no_more_threads_than_there_are_cores(monkeypatch):
+    sizes, team = [], trainer.Team
+    monkeypatch.setattr(trainer, "Team", lambda *args: sizes.append(args[-1]) or team(*args))
+    monkeypatch.setattr(trainer, "UNIT_WORDS", 100)
+    monkeypatch.setattr(trainer, "available_cores", lambda: 3)
+    for workers in (1, 8):
+        run(deterministic=True, workers=workers)
+    assert sizes == [1, 3]
 
 
 @pytest.mark.parametrize("alpha", [0.025, 0.1])
