@@ -20,10 +20,10 @@ from fastsgns.corpus import Corpus, encode_files, encode_sentences, recoded
 from fastsgns.interrupts import terminations_interrupt
 from fastsgns.keyedvectors import KeyedVectors
 from fastsgns.matrices import Freeze, InitVectors, aligned_matrix, given_vectors, initial_vectors, start_from_given
+from fastsgns.options import TrainingOptions
 from fastsgns.progress import progress_bar
 from fastsgns.readers import whole_files
 from fastsgns.text import Source
-from fastsgns.trainer import TrainingOptions
 from fastsgns.vocabulary import ALL_WORDS, TrimRule, Vocabulary, VocabularyRules
 
 __all__ = ["VocabularyBuilder"]

@@ -22,7 +22,8 @@ from numpy.typing import NDArray
 from fastsgns import formats, memory
 from fastsgns.config import SIMD
 from fastsgns.corpus import Corpus
-from fastsgns.trainer import NO_COUNTS, UNIT_WORDS, RunState, TrainingOptions, TrainingResult, check_finite
+from fastsgns.options import TrainingOptions
+from fastsgns.trainer import NO_COUNTS, UNIT_WORDS, RunState, TrainingResult, check_finite
 from fastsgns.vocabulary import Vocabulary
 
 __all__ = ["CheckpointFile", "identity", "parse_every"]

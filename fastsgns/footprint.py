@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from fastsgns import memory, sampling
-from fastsgns._train import TEAM_LANES
 from fastsgns.matrices import matrix_bytes
-from fastsgns.trainer import UNIT_WORDS, TrainingOptions
+from fastsgns.options import TrainingOptions
+from fastsgns.trainer import UNIT_WORDS
 
 __all__ = ["parts", "require_model", "require_scratch", "state_bytes"]
 
@@ -87,14 +87,14 @@ def index_bytes(words: int, keys: Sequence[Any] | None = None) -> int:
 
 def states(options: TrainingOptions, tokens: int | None) -> int:
     """How many work units of a corpus are under way at once: one a thread, or one a lane of a team."""
-    most = TEAM_LANES if options.deterministic else options.workers
+    most = sampling.TEAM_LANES if options.deterministic else options.workers
     return most if tokens is None else min(most, -(-tokens // UNIT_WORDS))
 
 
 def state_bytes(options: TrainingOptions, dim: int) -> int:
     """Of one work unit's scratch memory: the arrays of `sgns_state` in _c/sgns.h."""
     shape = sampling.block_shape(options.negative_sharing, int(options.negative))
-    left, right = options.window if isinstance(options.window, tuple) else (options.window, options.window)
+    left, right = options.reach
     apart = sampling.round_blocks(options.negative_sharing, left + right) if options.deterministic else 0
     blocks = max(2, apart)
     inputs = shape["centers"] + left + right

@@ -1,4 +1,4 @@
-"""The training run: options, threads, epochs, the learning-rate schedule, progress and loss. Alone it uses `_train`."""
+"""The training run: threads, epochs, the learning-rate schedule, progress and loss. Alone it uses `_train`."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from tqdm.auto import tqdm
 from fastsgns import sampling
 from fastsgns._encode import return_freed_memory
 from fastsgns._train import Job, Team, Worker
-from fastsgns.checks import check_choice, check_integer, check_real
-from fastsgns.config import SIMD, available_cores, check_simd
+from fastsgns.config import SIMD, available_cores
 from fastsgns.corpus import Corpus
 from fastsgns.interrupts import terminations_interrupt
 from fastsgns.matrices import padded
+from fastsgns.options import TrainingOptions
 
-__all__ = ["Checkpoints", "RunState", "TrainingOptions", "TrainingResult", "train"]
+__all__ = ["Checkpoints", "RunState", "TrainingResult", "train"]
 
 # Tokens a thread takes at once: some milliseconds of work, so that threads end an epoch together and take the corpus
 # in its order, and too many for the shared counter to matter.
@@ -36,50 +36,6 @@ LOSS_INTERVAL = 64
 LOSS_INTERVAL_WORDS = 2**14
 POLL_SECONDS = 0.05
 CHECKED_ROWS = 4096
-
-
-@dataclass(frozen=True)
-class TrainingOptions:
-    """Everything a run depends on besides corpus and vectors. Names and defaults are `Word2Vec`'s; see there."""
-
-    alpha: float = 0.025
-    min_alpha: float = 1e-4
-    window: int | tuple[int, int] = 5
-    negative: int = 5
-    ns_exponent: float = 0.75
-    sample: float = 1e-3
-    shrink_windows: bool = True
-    negative_sharing: str = "group"
-    epochs: int = 5
-    seed: int = 1
-    workers: int = field(default_factory=available_cores)
-    compute_loss: bool = False
-    deterministic: bool = False
-
-    def __post_init__(self) -> None:
-        if isinstance(self.window, tuple):
-            if len(self.window) != 2:
-                raise ValueError(f"window={self.window!r} must be a number of words, or (left, right)")
-            for reach in self.window:
-                check_integer("window", reach, 0, 2**20 - 1)
-            if max(self.window) == 0:
-                raise ValueError("window=(0, 0) holds no context: one side must have at least 1 word")
-        else:
-            check_integer("window", self.window, 1, 2**20 - 1)
-        if isinstance(self.negative, int) and self.negative == 0:
-            raise ValueError("negative=0: fastsgns trains skip-gram with negative sampling; give 5 to 20 noise words")
-        check_integer("negative", self.negative, 1, 2**20 - 2)
-        check_integer("epochs", self.epochs, 1, 2**31)
-        check_integer("workers", self.workers, 1, 2**12)
-        check_integer("seed", self.seed, None)
-        check_real("alpha", self.alpha, 0.0)
-        check_real("min_alpha", self.min_alpha, 0.0)
-        check_real("sample", self.sample, 0.0, 2.0**62)
-        check_real("ns_exponent", self.ns_exponent, -100.0, 100.0)
-        if self.alpha == 0:
-            raise ValueError("alpha=0 trains nothing; gensim's default is 0.025")
-        check_choice("negative_sharing", self.negative_sharing, sampling.SHARING)
-        check_simd()
 
 
 @dataclass
@@ -192,7 +148,7 @@ def train(
     """
     start = time.perf_counter()
     words = len(corpus.tokens)
-    left, right = options.window if isinstance(options.window, tuple) else (options.window, options.window)
+    left, right = options.reach
     job = Job(
         tokens=corpus.tokens,
         offsets=corpus.offsets,

@@ -22,10 +22,11 @@ from fastsgns.config import SIMD, __version__, available_cores, peak_rss_bytes
 from fastsgns.corpus import Corpus
 from fastsgns.keyedvectors import KeyedVectors
 from fastsgns.matrices import Freeze, InitVectors, as_aligned, frozen_rows
+from fastsgns.options import TrainingOptions
 from fastsgns.readers import BrownCorpus, LineSentence, PathLineSentences, Text8Corpus
 from fastsgns.sampling import negatives_for
 from fastsgns.text import Source
-from fastsgns.trainer import TrainingOptions, TrainingResult, train
+from fastsgns.trainer import TrainingResult, train
 from fastsgns.vectormath import best_first
 from fastsgns.vocabulary import TrimRule
 

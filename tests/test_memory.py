@@ -12,8 +12,8 @@ import pytest
 
 from fastsgns import KeyedVectors, Word2Vec, footprint, memory, trainer
 from fastsgns._train import Team, Worker
+from fastsgns.options import TrainingOptions
 from fastsgns.scan import scan_files
-from fastsgns.trainer import TrainingOptions
 
 GB = 10**9
 SENTENCES = [[f"w{i}" for i in range(20)]] * 20

@@ -9,8 +9,9 @@ from fastsgns import trainer
 from fastsgns._train import Worker
 from fastsgns.corpus import Corpus
 from fastsgns.matrices import aligned_matrix, as_aligned, initial_vectors
+from fastsgns.options import TrainingOptions
 from fastsgns.sampling import SHARING
-from fastsgns.trainer import TrainingOptions, train
+from fastsgns.trainer import train
 
 LENGTHS = (1, 40, 1, 7, 9000, 2, 30, 5000)
 

@@ -25,6 +25,7 @@ from fastsgns.checkpoint import CheckpointFile, identity
 from fastsgns.corpus import Corpus, encode_files
 from fastsgns.files import new_file
 from fastsgns.matrices import aligned_matrix, initial_vectors
+from fastsgns.options import TrainingOptions
 from fastsgns.vocabulary import Vocabulary, VocabularyRules
 
 logging.getLogger("fastsgns").addHandler(logging.NullHandler())
@@ -109,9 +110,9 @@ def vocabulary_and_corpus() -> tuple[Vocabulary, Corpus]:
     return Vocabulary(WORDS, counts, len(ids), len(SENTENCES)), Corpus(ids, offsets, len(ids), len(SENTENCES))
 
 
-def checkpoint_of(path: Path) -> tuple[CheckpointFile, trainer.TrainingOptions, Vocabulary, Corpus]:
+def checkpoint_of(path: Path) -> tuple[CheckpointFile, TrainingOptions, Vocabulary, Corpus]:
     vocabulary, corpus = vocabulary_and_corpus()
-    options = trainer.TrainingOptions(epochs=2, workers=1, sample=0.0)
+    options = TrainingOptions(epochs=2, workers=1, sample=0.0)
     matrices = initial_vectors(len(WORDS), 2, 1), aligned_matrix(len(WORDS), 2)
     tensors = {**formats.pack_keys(WORDS), "counts": vocabulary.counts}
     run = identity(options, corpus, vocabulary, 1.0, None, 0)
@@ -143,7 +144,7 @@ def corpus_cache(data: bytes) -> bool:
         vocabulary, corpus = found
         assert len(vocabulary) == len(vocabulary.counts) == len(set(vocabulary.words))
         matrices = initial_vectors(len(vocabulary), 2, 1), aligned_matrix(len(vocabulary), 2)
-        trainer.train(corpus, vocabulary.counts, *matrices, trainer.TrainingOptions(epochs=1, workers=1))
+        trainer.train(corpus, vocabulary.counts, *matrices, TrainingOptions(epochs=1, workers=1))
 
     return tried(lambda: read(None), lambda: read(known))
 
