@@ -12,6 +12,7 @@ from fastsgns._train import NOISE_DTYPE, TEAM_LANES
 
 __all__ = [
     "SHARING",
+    "TEAM_LANES",
     "block_shape",
     "cumulative_table",
     "keep_probabilities",
