@@ -136,11 +136,11 @@ def new_file(path: PathLike, size: int | None = None, *, append: bool = False) -
         size += old.st_size
     if size is not None:
         check_space(path, size)
-    try:
-        temporary, file = create_beside(target, path, size)
-    except OSError as error:
-        raise OSError(error.errno, error.strerror, os.fspath(path)) from None
     with terminations_interrupt():
+        try:
+            temporary, file = create_beside(target, path, size)
+        except OSError as error:
+            raise OSError(error.errno, error.strerror, os.fspath(path)) from None
         try:
             if append and old is not None:
                 with open(target, "rb") as before:

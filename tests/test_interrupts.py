@@ -154,7 +154,7 @@ def ends(work, number, model, folder, saves):
     def interrupt():
         time.sleep(0.15)
         while saves and not list(folder.glob("*.tmp")):
-            pass
+            time.sleep(0.01)
         sent.append(time.monotonic())
         os.kill(os.getpid(), number)
 
