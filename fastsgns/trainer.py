@@ -264,9 +264,7 @@ class Run:
         self.state = RunState(result)
         loss = result.loss_history[-1]
         if not math.isfinite(loss):
-            raise FloatingPointError(
-                f"the loss became {loss} in epoch {result.epochs}: alpha={self.options.alpha} is too high"
-            )
+            raise FloatingPointError(f"the loss became {loss} in epoch {result.epochs}: {too_high(self.options)}")
 
     def run_threads(self, alpha: float) -> bool:
         """Train to the end of the epoch; or, if a checkpoint is due, stop between work units, which gives False.
@@ -333,7 +331,14 @@ def check_finite(options: TrainingOptions, epochs: int, *matrices: NDArray[np.fl
     """FloatingPointError if a vector is not finite: what the last updates broke shows in no loss."""
     for matrix in matrices:
         if not all(np.isfinite(matrix[i : i + CHECKED_ROWS]).all() for i in range(0, len(matrix), CHECKED_ROWS)):
-            raise FloatingPointError(f"the vectors overflowed after {epochs} epochs: alpha={options.alpha} is too high")
+            raise FloatingPointError(f"the vectors overflowed after {epochs} epochs: {too_high(options)}")
+
+
+def too_high(options: TrainingOptions) -> str:
+    text = f"alpha={options.alpha} is too high"
+    if options.negative_sharing == "pair":
+        return text
+    return f"{text}; where words are few, negative_sharing='pair' bears more than {options.negative_sharing!r}"
 
 
 def total(counts: Iterable[Counts]) -> Counts:

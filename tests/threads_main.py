@@ -1,5 +1,6 @@
 """All that fastsgns does in threads, in short, for modules that are built for ThreadSanitizer: see .ci/sanitizers."""
 
+import inspect
 import tempfile
 import threading
 from pathlib import Path
@@ -13,7 +14,7 @@ trainer.UNIT_WORDS, trainer.POLL_SECONDS = 64, 1e-3
 idarrays.BLOCK_TOKENS, idarrays.LEAST_TOKENS = 1000, 100
 phrasecounts.BLOCK, phrasecounts.LEAST_TOKENS, phrasecounts.LEAST_PAIRS = 500, 100, 100
 for function in (corpus.encode_files, phrasetext.join_files):
-    function.__kwdefaults__["piece_bytes"] = 2000
+    inspect.unwrap(function).__kwdefaults__["piece_bytes"] = 2000
 
 
 def train(sentences=None, **options):
