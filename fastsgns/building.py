@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 
 from fastsgns import footprint, memory, sampling
 from fastsgns.checks import check_integer, plain
-from fastsgns.config import peak_rss_bytes
 from fastsgns.corpus import Corpus, encode_files, encode_sentences, recoded
 from fastsgns.interrupts import terminations_interrupt
 from fastsgns.keyedvectors import KeyedVectors
@@ -430,7 +429,7 @@ class VocabularyBuilder:
             raise ValueError(
                 f"corpus_cache={corpus_cache!r}: nothing tells whether trim_rule has changed; leave one out"
             )
-        start, held, peak = time.perf_counter(), memory.resident_bytes(), peak_rss_bytes() or 0
+        start, held, peak = time.perf_counter(), memory.resident_bytes(), memory.peak_rss_bytes() or 0
         unit = "B" if corpus_file is not None or whole_files(sentences) else "word"
         with progress_bar("scan", unit, self.progress) as report:
             common: dict[str, Any] = dict(
@@ -442,6 +441,6 @@ class VocabularyBuilder:
                 assert sentences is not None
                 encoded = encode_sentences(sentences, **common)
         self._scan_seconds = time.perf_counter() - start
-        reached = peak_rss_bytes() or 0
+        reached = memory.peak_rss_bytes() or 0
         self._reading_bytes = reached - held if held and reached > peak else 0
         return encoded

@@ -52,22 +52,6 @@ def available_cores() -> int:
     return cores
 
 
-def peak_rss_bytes() -> int | None:
-    """The most memory this process has held since it began to run its program, where the system tells."""
-    try:
-        for line in Path("/proc/self/status").read_text(encoding="ascii").splitlines():
-            if line.startswith("VmHWM:"):  # ru_maxrss would count the parent's memory at the fork
-                return int(line.split()[1]) * 1024
-    except OSError:
-        pass
-    try:
-        import resource
-    except ImportError:  # Windows
-        return None
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else peak * 1024
-
-
 def show_config() -> None:
     """Print versions, kernel variants and cores, as bug reports and benchmarks want them."""
     check_simd()

@@ -16,7 +16,6 @@ from fastsgns import cache, memory
 from fastsgns._encode import ERRORS, Chunk, TokenScanner
 from fastsgns.checks import check_choice, check_integer
 from fastsgns.idarrays import as_id_arrays, encode_id_arrays
-from fastsgns.memory import MemoryWatch
 from fastsgns.readers import whole_files
 from fastsgns.scan import ENCODING, PIECE_BYTES, REMEDY, Scanned, scan_files
 from fastsgns.text import Source, find_files
@@ -189,7 +188,7 @@ def encode_sentences(
         vocabulary, tokens, offsets, *read = encode_id_arrays(*arrays, rules, workers, vocabulary, progress)
         return vocabulary, Corpus(tokens, offsets, *read)
     scanner = TokenScanner()
-    watch = MemoryWatch(ENCODING, REMEDY)
+    watch = memory.MemoryWatch(ENCODING, REMEDY)
 
     def report(done: int) -> None:
         watch.look()

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import logging
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
-__all__ = ["MemoryWatch", "gigabytes", "limits", "require", "resident_bytes"]
+__all__ = ["MemoryWatch", "gigabytes", "limits", "peak_rss_bytes", "require", "resident_bytes"]
 
 logger = logging.getLogger(__name__)
 
@@ -117,6 +118,19 @@ def require(need: int, what: str, remedy: str) -> None:
 def resident_bytes() -> int:
     """What this process holds now; 0 where the system does not tell."""
     return numbers(Path("/proc/self/status")).get("VmRSS:", 0) * 1024
+
+
+def peak_rss_bytes() -> int | None:
+    """The most memory this process has held since it began to run its program, where the system tells."""
+    kilobytes = numbers(Path("/proc/self/status")).get("VmHWM:")
+    if kilobytes is not None:  # ru_maxrss would count the parent's memory at the fork
+        return kilobytes * 1024
+    try:
+        import resource
+    except ImportError:  # Windows
+        return None
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024
 
 
 def gigabytes(size: int) -> str:

@@ -18,7 +18,7 @@ from fastsgns._encode import ERRORS
 from fastsgns.building import VocabularyBuilder
 from fastsgns.checkpoint import CheckpointFile, identity, parse_every
 from fastsgns.checks import as_flag, check_choice, check_integer, plain
-from fastsgns.config import SIMD, __version__, available_cores, peak_rss_bytes
+from fastsgns.config import SIMD, __version__, available_cores
 from fastsgns.corpus import Corpus
 from fastsgns.keyedvectors import KeyedVectors
 from fastsgns.matrices import Freeze, InitVectors, as_aligned, frozen_rows
@@ -419,7 +419,7 @@ class Word2Vec(VocabularyBuilder):
             "simd": SIMD,
             "negative_sharing": options.negative_sharing,
             "loss": result.loss_history,
-            "peak_rss_bytes": peak_rss_bytes(),
+            "peak_rss_bytes": memory.peak_rss_bytes(),
             "version": __version__,
         }
 

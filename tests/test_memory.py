@@ -290,7 +290,7 @@ CHILD = """
 import json, sys
 import numpy as np
 from fastsgns import Word2Vec
-from fastsgns.config import peak_rss_bytes
+from fastsgns.memory import peak_rss_bytes
 from fastsgns.memory import resident_bytes
 kind, path = sys.argv[1:]
 ids = np.tile(np.arange(120_000), 2).reshape(-1, 20)
