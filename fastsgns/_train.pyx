@@ -36,7 +36,7 @@ cdef extern from "sgns.h" nogil:
         uint64_t seed, epoch
         int32_t round_blocks
         double learning_rate, learning_rate_per_word
-        int64_t next_unit
+        int64_t next_unit, end_unit
         int32_t stop
     ctypedef struct sgns_reach:
         pass
@@ -192,10 +192,12 @@ cdef class Job:
         self.job.seed = seed
         self.job.round_blocks = round_blocks
 
-    def begin_epoch(self, uint64_t epoch, double learning_rate, double learning_rate_per_word, int64_t first_unit=0):
-        """Puts the shared counter back to the first work unit, or to another one to go on from."""
+    def begin_epoch(self, uint64_t epoch, double learning_rate, double learning_rate_per_word, int64_t first_unit=0,
+                    end_unit=None):
+        """Puts the shared counter back to the first work unit, or to another one to go on from; `end_unit` is not trained."""
         if first_unit < 0:
             raise ValueError("first_unit must not be negative")
+        self.job.end_unit = self.units if end_unit is None else min(<int64_t>end_unit, self.units)
         self.job.epoch = epoch
         self.job.learning_rate = learning_rate
         self.job.learning_rate_per_word = learning_rate_per_word
@@ -213,7 +215,12 @@ cdef class Job:
     @property
     def units_done(self):
         """Work units of this epoch that are trained, the first ones of the corpus; to be read while no worker runs."""
-        return min(self.job.next_unit, (self.job.n_tokens + self.job.unit_words - 1) // self.job.unit_words)
+        return min(self.job.next_unit, self.job.end_unit)
+
+    @property
+    def units(self):
+        """Work units of the corpus."""
+        return (self.job.n_tokens + self.job.unit_words - 1) // self.job.unit_words
 
 
 cdef class Worker:

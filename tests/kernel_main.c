@@ -165,7 +165,7 @@ int main(int argc, char **argv) {
         .vocab_size = (uint32_t)n[5], .left = (int32_t)n[6], .right = (int32_t)n[15],
         .shrink_windows = (int32_t)n[7], .centers = (int32_t)n[8],
         .noise_words = (int32_t)n[9], .noise_weight = (float)n[10] / (float)n[9], .single_pairs = (int32_t)n[11],
-        .loss_interval = n[12], .seed = (uint64_t)n[13], .epoch = (uint64_t)n[14],
+        .end_unit = (n[0] + n[2] - 1) / n[2], .loss_interval = n[12], .seed = (uint64_t)n[13], .epoch = (uint64_t)n[14],
         .round_blocks = (int32_t)n[17], .learning_rate = rates[0], .learning_rate_per_word = rates[1],
     };
     matrix = (size_t)job.vocab_size * job.stride * sizeof(float);

@@ -66,7 +66,8 @@ typedef struct {
     uint64_t seed, epoch;
     double learning_rate, learning_rate_per_word; /* at the epoch's first token; added for every token after it */
     int32_t round_blocks;       /* a team's blocks in a round of a lane; see rounds.h. 0: threads train by themselves */
-    int64_t next_unit;          /* the shared counter threads take their units from, in corpus order */
+    int64_t next_unit;          /* the shared counter threads take their units from, in corpus order ... */
+    int64_t end_unit;           /* ... up to this one; a team goes on to the end of the corpus */
     volatile int32_t stop;      /* set from outside: threads return before their next unit */
 } sgns_job;
 

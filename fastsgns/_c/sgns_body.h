@@ -204,10 +204,9 @@ static void NAME(train_unit)(sgns_job *job, sgns_state *state, int64_t unit) {
 }
 
 static void NAME(train)(sgns_job *job, sgns_state *state) {
-    int64_t n_units = (job->n_tokens + job->unit_words - 1) / job->unit_words;
     while (!job->stop) {
         int64_t unit = sgns_fetch_add(&job->next_unit, 1);
-        if (unit >= n_units) break;
+        if (unit >= job->end_unit) break;
         NAME(train_unit)(job, state, unit);
     }
 }
