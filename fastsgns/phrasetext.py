@@ -18,7 +18,7 @@ from fastsgns._phrases import PADDING, TextJoiner
 from fastsgns.checks import check_choice, check_integer
 from fastsgns.files import PathLike, new_file
 from fastsgns.interrupts import terminations_interrupt
-from fastsgns.text import Source, find_files, not_text, pieces, stored_size
+from fastsgns.text import Source, Stretch, find_files, not_text, pieces, stored_size
 
 __all__ = ["JoinedText", "check_delimiter", "check_target", "join_files", "text_joiner"]
 
@@ -168,7 +168,7 @@ def whole_lines(path: Path, piece_bytes: int) -> Iterator[Lines]:
     """Cut a file behind line ends; a line longer than a piece stays whole."""
     start = cost = 0
     rest: list[memoryview] = []
-    for piece in pieces(path, piece_bytes):
+    for piece in pieces(Stretch(path), piece_bytes):
         if not rest:
             start = piece.start + piece.skip
         data = bytearray(piece.size)

@@ -10,7 +10,7 @@ from typing import Any
 
 from fastsgns._encode import ERRORS
 from fastsgns.checks import check_choice, check_integer, plain
-from fastsgns.text import check_path, find_files, mark_length, not_text, pieces
+from fastsgns.text import Stretch, check_path, find_files, mark_length, not_text, pieces
 
 __all__ = ["BrownCorpus", "LineSentence", "PathLineSentences", "Text8Corpus", "whole_files"]
 
@@ -251,7 +251,7 @@ def lines_of_path(path: Any, errors: str) -> Iterator[str]:
 
 def texts(path: Any, errors: str) -> Iterator[str]:
     """The text of a file in parts; no word goes beyond one."""
-    for piece in pieces(Path(path), READ_BYTES):
+    for piece in pieces(Stretch(Path(path)), READ_BYTES):
         data = bytearray(piece.size)
         piece.read_into(memoryview(data))
         yield decode(data[piece.skip :], errors, path, piece.start + piece.skip)

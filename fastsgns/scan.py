@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,7 +13,7 @@ from numpy.typing import NDArray
 
 from fastsgns._encode import BadText, Chunk, TextScanner
 from fastsgns.memory import MemoryWatch
-from fastsgns.text import Piece, not_text, pieces, stored_size
+from fastsgns.text import Piece, Stretch, not_text, pieces, stored_size
 
 __all__ = ["PIECE_BYTES", "Scanned", "scan_files"]
 
@@ -44,9 +43,13 @@ class Scanned:
 
 
 def scan_files(
-    files: list[Path], errors: str, piece_bytes: int, workers: int, progress: Callable[[int, int | None], None] | None
+    stretches: Sequence[Stretch],
+    errors: str,
+    piece_bytes: int,
+    workers: int,
+    progress: Callable[[int, int | None], None] | None,
 ) -> Scanned:
-    """Scan files in the order given; nothing in the result depends on `workers` and `piece_bytes`.
+    """Scan text in the order given; nothing in the result depends on `workers` and `piece_bytes`.
 
     Raises
     ------
@@ -55,10 +58,10 @@ def scan_files(
     MemoryError
         When there is hardly any left.
     """
-    sizes = [stored_size(path) for path in files]
+    sizes = [stored_bytes(stretch) for stretch in stretches]
     total = None if None in sizes else sum(size or 0 for size in sizes)
     piece_bytes = max(piece_bytes, (total or 0) // MOST_PIECES)
-    scan = Scan((piece for path in files for piece in pieces(path, piece_bytes)), errors)
+    scan = Scan((piece for stretch in stretches for piece in pieces(stretch, piece_bytes)), errors)
     scanners = [TextScanner(errors) for _ in range(workers)]
     threads = [
         threading.Thread(target=scan.work, args=(i, scanner), name=f"fastsgns-scan-{i}", daemon=True)
@@ -86,6 +89,12 @@ def scan_files(
     if progress:  # a short scan has not been looked at
         progress(scan.bytes_done, total)
     return merge(scan.results, scanners)
+
+
+def stored_bytes(stretch: Stretch) -> int | None:
+    """About how long a stretch is; None of a pipe and the like."""
+    size = stored_size(stretch.path)
+    return size if size is None or stretch.end is None else min(stretch.end, size) - stretch.begin
 
 
 @dataclass

@@ -16,7 +16,18 @@ from typing import IO, Any, BinaryIO, Protocol
 from fastsgns._encode import find_last_space, find_space
 from fastsgns.formats import DAMAGED
 
-__all__ = ["Piece", "Source", "check_path", "find_files", "mark_length", "not_text", "pieces", "stored_size"]
+__all__ = [
+    "COMPRESSED",
+    "Piece",
+    "Source",
+    "Stretch",
+    "check_path",
+    "find_files",
+    "mark_length",
+    "not_text",
+    "pieces",
+    "stored_size",
+]
 
 Source = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
 
@@ -26,11 +37,24 @@ OTHER_MARKS = {b"\xff\xfe\0\0": "UTF-32", b"\0\0\xfe\xff": "UTF-32", b"\xff\xfe"
 UTF8_MARK = b"\xef\xbb\xbf"
 LONGEST_WORD = 1 << 28  # bytes
 WINDOW = 4096  # bytes read at once to find a place to cut
+LINE_BYTES = 1 << 16  # the same, to find the end of a line
 ZSTD_BYTES = 16384  # given to the decompressor at once: few, as each may stand for thousands
 
 
 # Device, number, size and time of the last change.
 FileState = tuple[int, int, int, int]
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """The lines of a file that begin at offsets from `begin` on and before `end`; by default, all.
+
+    Only of plain files can a part be asked for. A line here ends with a line feed.
+    """
+
+    path: Path
+    begin: int = 0
+    end: int | None = None
 
 
 @dataclass(frozen=True)
@@ -114,8 +138,8 @@ def stored_size(path: Path) -> int | None:
     return status.st_size if stat.S_ISREG(status.st_mode) else None
 
 
-def pieces(path: Path, piece_bytes: int) -> Iterator[Piece]:
-    """Cut a file into pieces of about `piece_bytes`, longer where there is no white space to cut at.
+def pieces(stretch: Stretch, piece_bytes: int) -> Iterator[Piece]:
+    """Cut a file, or a part, into pieces of about `piece_bytes`, longer where there is no white space to cut at.
 
     Raises
     ------
@@ -123,30 +147,46 @@ def pieces(path: Path, piece_bytes: int) -> Iterator[Piece]:
         If the file is UTF-16 or UTF-32, compressed and damaged, without white space over LONGEST_WORD bytes, or not at
         the end what it was at the beginning.
     """
+    path = stretch.path
     if path.suffix.lower() in COMPRESSED or not stored_size(path):  # what has no size may still have text: see /proc
         return streamed_pieces(path, piece_bytes)
-    return plain_pieces(path, piece_bytes)
+    return plain_pieces(stretch, piece_bytes)
 
 
-def plain_pieces(path: Path, piece_bytes: int) -> Iterator[Piece]:
+def plain_pieces(stretch: Stretch, piece_bytes: int) -> Iterator[Piece]:
+    path = stretch.path
     with open(path, "rb", buffering=0) as file:
         state = file_state(file)
-        size = state[2]
         skip = mark_length(path, file.read(4))
-        start = 0
-        while start < size:
-            end = min(start + piece_bytes, size)
+        start = next_line(file, stretch.begin, state[2])
+        limit = state[2] if stretch.end is None else next_line(file, stretch.end, state[2])
+        while start < limit:
+            end = min(start + piece_bytes, limit)
             file.seek(end)
-            while end < size:
+            while end < limit:
                 window = file.read(WINDOW)
                 space = find_space(window)
-                end = min(end + (len(window) if space < 0 else space), size)
+                end = min(end + (len(window) if space < 0 else space), limit)
                 if space >= 0 or not window:
                     break
                 check_length(path, start, end - start - piece_bytes)
-            yield Piece(path, start, end - start, skip if start == 0 else 0, end == size, None, end - start, state)
+            yield Piece(path, start, end - start, skip if start == 0 else 0, end == limit, None, end - start, state)
             start = end
         check_unchanged(path, file, state)
+
+
+def next_line(file: IO[bytes], offset: int, size: int) -> int:
+    """Where the first line begins, at this offset or after it; the size of the file, if none does."""
+    if offset == 0:
+        return 0
+    start = min(offset, size) - 1  # a line may begin right at the offset
+    file.seek(start)
+    while block := file.read(LINE_BYTES):
+        found = block.find(b"\n")
+        if found >= 0:
+            return min(start + found + 1, size)
+        start += len(block)
+    return size
 
 
 def streamed_pieces(path: Path, piece_bytes: int) -> Iterator[Piece]:

@@ -55,12 +55,12 @@ def pipe(folder):
 
 def scan_plain(model, folder, monkeypatch):
     path = slow_file(folder, monkeypatch)
-    return lambda: scan.scan_files([path], "strict", 20, 2, None)
+    return lambda: scan.scan_files([text.Stretch(path)], "strict", 20, 2, None)
 
 
 def scan_compressed(model, folder, monkeypatch):
     path = slow_file(folder, monkeypatch, ".gz")
-    return lambda: scan.scan_files([path], "strict", 20, 2, None)
+    return lambda: scan.scan_files([text.Stretch(path)], "strict", 20, 2, None)
 
 
 def scan_pipe(model, folder, monkeypatch):

@@ -14,6 +14,7 @@ from fastsgns import KeyedVectors, Word2Vec, footprint, memory, trainer
 from fastsgns._train import Team, Worker
 from fastsgns.options import TrainingOptions
 from fastsgns.scan import scan_files
+from fastsgns.text import Stretch
 
 GB = 10**9
 SENTENCES = [[f"w{i}" for i in range(20)]] * 20
@@ -147,10 +148,10 @@ def test_a_watch_lets_others_take_memory_and_a_generator_load_much_at_once(leave
 def test_a_corpus_that_finds_no_memory_ends_while_it_is_read(leave, tmp_path):
     path = tmp_path / "text"
     path.write_text("a b c\n" * 1000)
-    scan_files([path], "strict", 100, 2, None)
+    scan_files([Stretch(path)], "strict", 100, 2, None)
     leave(1 << 20)
     with pytest.raises(MemoryError, match="4 bytes a word"):
-        scan_files([path], "strict", 100, 2, None)
+        scan_files([Stretch(path)], "strict", 100, 2, None)
     with pytest.raises(MemoryError, match="4 bytes a word"):
         Word2Vec().build_vocab([["a", "b"]] * 200_000)
     with pytest.raises(MemoryError, match="100,000 words in 10 sentences, encoded"):

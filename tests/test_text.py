@@ -10,7 +10,7 @@ import threading
 
 import pytest
 
-from fastsgns.text import find_files, pieces
+from fastsgns.text import Stretch, find_files, pieces
 
 zstandard = pytest.importorskip("zstandard")
 
@@ -26,7 +26,7 @@ TEXT = b"one two\nthree  four five\n\nsix " * 40
 def cut(path, size):
     """All pieces of a file, read."""
     texts = []
-    for piece in pieces(path, size):
+    for piece in pieces(Stretch(path), size):
         buffer = bytearray(piece.size)
         piece.read_into(memoryview(buffer))
         assert piece.start == sum(map(len, texts))
@@ -82,7 +82,7 @@ def test_marks_of_encodings(tmp_path, suffix, size):
 
     def skips(data):
         path.write_bytes(COMPRESS.get(suffix, bytes)(data))
-        return [piece.skip for piece in pieces(path, size)]
+        return [piece.skip for piece in pieces(Stretch(path), size)]
 
     assert sum(skips(b"\xef\xbb\xbfone two three")) == 3
     assert sum(skips(b"\xef\xbb\xbf")) == 3
@@ -113,7 +113,7 @@ def test_pipe(tmp_path):
 def test_file_that_shrinks(tmp_path):
     path = tmp_path / "text"
     path.write_bytes(TEXT)
-    parts = pieces(path, 100)
+    parts = pieces(Stretch(path), 100)
     next(parts)
     second = next(parts)
     path.write_bytes(b"one")
