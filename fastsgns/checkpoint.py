@@ -26,7 +26,7 @@ from fastsgns.options import TrainingOptions
 from fastsgns.trainer import NO_COUNTS, UNIT_WORDS, RunState, TrainingResult, check_finite
 from fastsgns.vocabulary import Vocabulary
 
-__all__ = ["CheckpointFile", "identity", "parse_every"]
+__all__ = ["CheckpointFile", "checksum", "identity", "parse_every", "text_identity"]
 
 logger = logging.getLogger(__name__)
 
@@ -60,21 +60,18 @@ def parse_every(every: Any) -> tuple[float, float]:
 
 def identity(
     options: TrainingOptions,
-    corpus: Corpus,
+    text: Mapping[str, Any],
     vocabulary: Vocabulary,
     corpus_share: float,
     frozen: NDArray[np.bool_] | None,
     epochs_before: int,
 ) -> dict[str, Any]:
-    """All that decides how a run goes on; another number of workers may take it over."""
+    """All that decides how a run goes on; another number of workers may take it over. `text`: see `text_identity`."""
     parameters = {name: value for name, value in asdict(options).items() if name != "workers"}
     words = "\n".join(map(repr, vocabulary.words)).encode("utf-8", "replace")
     described = {
         **parameters,
-        "words of the corpus": corpus.raw_words,
-        "words kept": len(corpus.tokens),
-        "sentences kept": len(corpus.offsets) - 1,
-        "text (checksum)": checksum(corpus.tokens, corpus.offsets),
+        **text,
         "vocabulary": len(vocabulary),
         "words and counts (checksum)": zlib.crc32(words, checksum(vocabulary.counts)),
         "share of the whole corpus": corpus_share,
@@ -83,6 +80,16 @@ def identity(
         "words of a work unit": UNIT_WORDS,
     }
     return dict(json.loads(json.dumps(described)))  # as a file gives it back
+
+
+def text_identity(corpus: Corpus) -> dict[str, Any]:
+    """What a corpus must agree in."""
+    return {
+        "words of the corpus": corpus.raw_words,
+        "words kept": len(corpus.tokens),
+        "sentences kept": len(corpus.offsets) - 1,
+        "text (checksum)": checksum(corpus.tokens, corpus.offsets),
+    }
 
 
 def checksum(*arrays: NDArray[Any]) -> int:

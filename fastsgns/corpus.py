@@ -18,10 +18,10 @@ from fastsgns.checks import check_choice, check_integer
 from fastsgns.idarrays import as_id_arrays, encode_id_arrays
 from fastsgns.readers import whole_files
 from fastsgns.scan import ENCODING, PIECE_BYTES, REMEDY, Scanned, scan_files
-from fastsgns.text import Source, find_files
+from fastsgns.text import Source, Stretch, find_files
 from fastsgns.vocabulary import Vocabulary, VocabularyRules
 
-__all__ = ["Corpus", "encode_files", "encode_sentences", "recoded"]
+__all__ = ["Corpus", "assemble", "encode_files", "encode_sentences", "layout", "recoded", "scan_sentences"]
 
 REPORT_WORDS = 1 << 18
 
@@ -115,7 +115,7 @@ def encode_files(
     files = find_files(corpus_file)
 
     def encode(make_arrays: cache.MakeArrays) -> tuple[Vocabulary, Corpus]:
-        scanned = scan_files(files, errors, piece_bytes, workers, progress)
+        scanned = scan_files([Stretch(path) for path in files], errors, piece_bytes, workers, progress)
         return assemble(scanned, rules, vocabulary, workers, make_arrays)
 
     if corpus_cache is None:
@@ -187,6 +187,11 @@ def encode_sentences(
     if (arrays := as_id_arrays(sentences)) is not None:
         vocabulary, tokens, offsets, *read = encode_id_arrays(*arrays, rules, workers, vocabulary, progress)
         return vocabulary, Corpus(tokens, offsets, *read)
+    return assemble(scan_sentences(sentences, progress), rules, vocabulary, 1)
+
+
+def scan_sentences(sentences: Iterable[Any], progress: Progress | None = None) -> Scanned:
+    """Count and encode the tokens of sentences that are no arrays of ids; see `encode_sentences`."""
     scanner = TokenScanner()
     watch = memory.MemoryWatch(ENCODING, REMEDY)
 
@@ -199,12 +204,19 @@ def encode_sentences(
     if progress:
         progress(scanner.tokens, None)
     chunks, counts = scanner.chunks(), scanner.counts()
-    scanned = Scanned(chunks, [0] * len(chunks), [np.arange(len(counts))], counts, None, scanner.words)
-    return assemble(scanned, rules, vocabulary, 1, arrays_in_memory)
+    return Scanned(chunks, [0] * len(chunks), [np.arange(len(counts))], counts, None, scanner.words)
+
+
+def arrays_in_memory(n_tokens: int, n_offsets: int) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
+    return np.empty(n_tokens, np.int32), np.empty(n_offsets, np.int64)
 
 
 def assemble(
-    scanned: Scanned, rules: VocabularyRules, vocabulary: Vocabulary | None, workers: int, make_arrays: cache.MakeArrays
+    scanned: Scanned,
+    rules: VocabularyRules,
+    vocabulary: Vocabulary | None,
+    workers: int,
+    make_arrays: cache.MakeArrays = arrays_in_memory,
 ) -> tuple[Vocabulary, Corpus]:
     """Choose the vocabulary, and bring all chunks to its ids and into one array, giving back each one's memory."""
     chunks = scanned.chunks
@@ -246,7 +258,3 @@ def layout(chunks: list[Chunk]) -> tuple[list[tuple[int, int, bool]], int, int]:
         if chunk.stays_open is not None:
             is_open = chunk.stays_open
     return starts, words, sentences
-
-
-def arrays_in_memory(n_tokens: int, n_offsets: int) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
-    return np.empty(n_tokens, np.int32), np.empty(n_offsets, np.int64)

@@ -25,7 +25,19 @@ from fastsgns.interrupts import terminations_interrupt
 from fastsgns.matrices import padded
 from fastsgns.options import TrainingOptions
 
-__all__ = ["Checkpoints", "RunState", "TrainingResult", "train"]
+__all__ = [
+    "Checkpoints",
+    "Counts",
+    "RunState",
+    "TrainingResult",
+    "check_finite",
+    "make_job",
+    "sampling_tables",
+    "too_high",
+    "total",
+    "train",
+    "with_epoch",
+]
 
 # Tokens a thread takes at once: some milliseconds of work, so that threads end an epoch together and take the corpus
 # in its order, and too many for the shared counter to matter.
@@ -148,32 +160,13 @@ def train(
     """
     start = time.perf_counter()
     words = len(corpus.tokens)
-    left, right = options.reach
-    job = Job(
-        tokens=corpus.tokens,
-        offsets=corpus.offsets,
-        input_vectors=padded(input_vectors),
-        output_vectors=padded(output_vectors),
-        keep=sampling.keep_thresholds(counts, options.sample),
-        noise=sampling.noise_table(sampling.noise_probabilities(counts, options.ns_exponent)),
-        dim=input_vectors.shape[1],
-        left=left,
-        right=right,
-        negative=int(options.negative),
-        shrink_windows=bool(options.shrink_windows),
-        **sampling.block_shape(options.negative_sharing, int(options.negative)),
-        unit_words=UNIT_WORDS,
-        loss_interval=1 if options.compute_loss else min(max(words // LOSS_INTERVAL_WORDS, 1), LOSS_INTERVAL),
-        seed=int(options.seed) % 2**64,
-        frozen=frozen,
-        round_blocks=sampling.round_blocks(options.negative_sharing, left + right) if options.deterministic else 0,
-    )
+    job = make_job(corpus, sampling_tables(counts, options), input_vectors, output_vectors, options, frozen)
     threads = min(options.workers, -(-words // UNIT_WORDS))
     team = None
     try:
         if options.deterministic:
             rate = max(options.alpha, options.min_alpha)
-            lanes = sampling.team_lanes(counts, options.sample, rate, left + right)
+            lanes = sampling.team_lanes(counts, options.sample, rate, sum(options.reach))
             # More threads than cores would wait for each other, for the same bits.
             team = Team(job, SIMD, lanes, min(threads, lanes, available_cores()))
         workers = team.workers if team else [Worker(job, SIMD) for _ in range(threads)]
@@ -207,6 +200,45 @@ def train(
             stacklevel=3,
         )
     return run.result
+
+
+def sampling_tables(counts: NDArray[np.int64], options: TrainingOptions) -> tuple[NDArray[np.uint32], NDArray[Any]]:
+    """What a job draws from: thresholds of subsampling, and noise."""
+    noise = sampling.noise_table(sampling.noise_probabilities(counts, options.ns_exponent))
+    return sampling.keep_thresholds(counts, options.sample), noise
+
+
+def make_job(
+    corpus: Corpus,
+    tables: tuple[NDArray[np.uint32], NDArray[Any]],
+    input_vectors: NDArray[np.float32],
+    output_vectors: NDArray[np.float32],
+    options: TrainingOptions,
+    frozen: NDArray[np.bool_] | None,
+    seed: int | None = None,
+) -> Job:
+    """What threads train; `seed` in place of that of the options, for one of several corpora."""
+    left, right = options.reach
+    thinning = min(max(len(corpus.tokens) // LOSS_INTERVAL_WORDS, 1), LOSS_INTERVAL)
+    return Job(
+        tokens=corpus.tokens,
+        offsets=corpus.offsets,
+        input_vectors=padded(input_vectors),
+        output_vectors=padded(output_vectors),
+        keep=tables[0],
+        noise=tables[1],
+        dim=input_vectors.shape[1],
+        left=left,
+        right=right,
+        negative=int(options.negative),
+        shrink_windows=bool(options.shrink_windows),
+        **sampling.block_shape(options.negative_sharing, int(options.negative)),
+        unit_words=UNIT_WORDS,
+        loss_interval=1 if options.compute_loss else thinning,
+        seed=int(options.seed if seed is None else seed) % 2**64,
+        frozen=frozen,
+        round_blocks=sampling.round_blocks(options.negative_sharing, left + right) if options.deterministic else 0,
+    )
 
 
 class Run:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from fastsgns import footprint, formats, memory, modelfile
 from fastsgns._encode import ERRORS
 from fastsgns.building import VocabularyBuilder
-from fastsgns.checkpoint import CheckpointFile, identity, parse_every
+from fastsgns.checkpoint import CheckpointFile, identity, parse_every, text_identity
 from fastsgns.checks import as_flag, check_choice, check_integer, plain
 from fastsgns.config import SIMD, __version__, available_cores
 from fastsgns.corpus import Corpus
@@ -372,10 +372,7 @@ class Word2Vec(VocabularyBuilder):
             )  # fmt: skip
         finally:
             self.wv._invalidate()  # whether an epoch ended or was interrupted
-        self.train_count += 1
-        self.total_train_time += result.seconds
-        self.min_alpha_yet_reached = min(self.min_alpha_yet_reached, result.alpha)
-        self._make_report(corpus, options, result)
+        self._record(corpus.raw_words, len(corpus.tokens), options, result)
         call("on_train_end")
         return result.words_kept, corpus.raw_words * result.epochs
 
@@ -385,7 +382,7 @@ class Word2Vec(VocabularyBuilder):
         if self.checkpoint is None:
             return None
         assert self._vocabulary is not None
-        run = identity(options, corpus, self._vocabulary, share, frozen, self.epochs_trained)
+        run = identity(options, text_identity(corpus), self._vocabulary, share, frozen, self.epochs_trained)
         tensors = {**formats.pack_keys(self._vocabulary.words), "counts": self._vocabulary.counts}
         return CheckpointFile(
             self.checkpoint, self.checkpoint_every, run, tensors, self.wv.vectors, self.syn1neg, options
@@ -401,17 +398,21 @@ class Word2Vec(VocabularyBuilder):
                 " sorted, or a matrix replaced; change a copy, copy.deepcopy(model.wv), and save it by its own save"
             )
 
-    def _make_report(self, corpus: Corpus, options: TrainingOptions, result: TrainingResult) -> None:
+    def _record(self, raw_words: int, kept_words: int, options: TrainingOptions, result: TrainingResult) -> None:
+        """Count a training that has ended, and report it."""
+        self.train_count += 1
+        self.total_train_time += result.seconds
+        self.min_alpha_yet_reached = min(self.min_alpha_yet_reached, result.alpha)
         self.report = {
-            "corpus_words": corpus.raw_words,
-            "kept_words": len(corpus.tokens),
+            "corpus_words": raw_words,
+            "kept_words": kept_words,
             "vocab_size": len(self.wv),
             "pairs": result.pairs,
             "dot_products": result.dot_products,
             "scan_seconds": self._scan_seconds,
             "train_seconds": result.seconds,
             "total_seconds": self._scan_seconds + result.seconds,
-            "words_per_second": corpus.raw_words * result.epochs / result.seconds if result.seconds else 0.0,
+            "words_per_second": raw_words * result.epochs / result.seconds if result.seconds else 0.0,
             "epochs": result.epochs,
             "negative": options.negative,
             "workers": options.workers,

@@ -1,0 +1,249 @@
+"""A training on a cluster under way: which rounds are handed out, what is taken in, and where all stop for a while."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
+from typing import Any
+
+import numpy as np
+from tqdm.auto import tqdm
+
+from fastsgns import checkpoint, formats
+from fastsgns.cluster import Cluster, RunningRound, WorkerLost
+from fastsgns.clusterworker import RoundReport, ShareSize
+from fastsgns.course import Course, Place, Round, default_round_words
+from fastsgns.matrices import frozen_rows
+from fastsgns.trainer import RunState, check_finite, too_high, total, with_epoch
+from fastsgns.word2vec import Word2Vec
+
+__all__ = ["MOST_ATTEMPTS", "ClusterRun"]
+
+logger = logging.getLogger(__name__)
+
+# Rounds handed out before the first of them has come back, so that nobody waits for the driver.
+ROUNDS_AHEAD = 2
+# Times that something is begun again when workers are lost in it.
+MOST_ATTEMPTS = 5
+
+
+class ClusterRun:
+    """A training under way: rounds handed out and taken in, and what is to be done where an epoch ends.
+
+    Parameters
+    ----------
+    model : Word2Vec
+        With a vocabulary; its matrices are where the training starts, and in the end what came of it.
+    workers : Cluster
+        That have encoded their shares.
+    sizes : mapping of int to ShareSize
+    round_words : int, optional
+    """
+
+    def __init__(
+        self, model: Word2Vec, workers: Cluster, sizes: Mapping[int, ShareSize], round_words: int | None
+    ) -> None:
+        assert model._vocabulary is not None
+        self.model, self.workers, self.counts = model, workers, model._vocabulary.counts
+        self.options = options = model.options()
+        self.frozen = frozen_rows(model.wv.vectors_lockf, len(model.wv))
+        share_sizes = [sizes[number] for number in sorted(sizes)]
+        words = [size.words for size in share_sizes]
+        self.words = sum(words)
+        round_words = round_words or default_round_words(
+            options.epochs * self.words, len(workers.workers), workers.threads
+        )
+        self.checkpoints = self.checkpoint_file(share_sizes)
+        self.state = (self.checkpoints.load() if self.checkpoints and model.resume else None) or RunState()
+        result = self.state.result
+        units = tuple(unit for unit, _ in self.state.places) or (0,) * len(words)
+        self.course = Course(
+            self.counts, options, words, round_words, place=Place(result.epochs, units, self.state.words)
+        )
+        model.epochs_trained, model.loss_history = result.epochs, list(result.loss_history)
+        self.found: dict[tuple[int, int], RoundReport] = {}  # of this epoch: by round and worker
+        self.under_way: list[RunningRound] = []
+        self.last: RunningRound | None = None  # what was handed out last, if it is not merged everywhere
+        self.again: Round | None = None  # what is to be handed out again
+        self.boundary: Round | None = None  # trained, and all are to stop until it is merged
+        self.sent_bytes = self.rounds = 0
+        self.bar = (
+            tqdm(total=self.words * options.epochs, unit="word", unit_scale=True, desc="train")
+            if model.progress
+            else None
+        )
+        self.start = time.perf_counter() - result.seconds
+
+    def checkpoint_file(self, sizes: Sequence[ShareSize]) -> checkpoint.CheckpointFile | None:
+        model, vocabulary = self.model, self.model._vocabulary
+        if model.checkpoint is None:
+            return None
+        assert vocabulary is not None
+        text = {
+            "words of the corpus": vocabulary.raw_words,
+            "words kept": self.words,
+            "sentences kept": sum(size.sentences for size in sizes),
+            "shares": [size.checksum for size in sizes],
+        }
+        identity = checkpoint.identity(self.options, text, vocabulary, 1.0, self.frozen, 0)
+        tensors = {**formats.pack_keys(vocabulary.words), "counts": vocabulary.counts}
+        return checkpoint.CheckpointFile(
+            model.checkpoint, model.checkpoint_every, identity, tensors, model.wv.vectors, model.syn1neg, self.options
+        )
+
+    def run(self) -> None:
+        """Train to the end."""
+        model = self.model
+        self.call("on_train_begin")
+        self.workers.begin(self.counts, (model.wv.vectors, model.syn1neg), self.frozen)
+        with self.bar or nullcontext():
+            self.call("on_epoch_begin")
+            try:
+                while self.boundary or self.under_way or not self.course.finished:
+                    try:
+                        self.step()
+                    except WorkerLost as error:
+                        logger.warning("a worker was lost: %s", error)
+                        self.recover()
+            except (KeyboardInterrupt, SystemExit):
+                self.keep_interrupted()
+                raise
+        self.take_state()
+        self.state.result.seconds = time.perf_counter() - self.start
+        result = self.state.result
+        check_finite(self.options, result.epochs, model.wv.vectors, model.syn1neg)
+        self.keep(last=True)
+        model._record(model.corpus_total_words, self.words, self.options, result)
+        model.report |= {"num_workers": len(self.workers.workers), "rounds": self.rounds, "sent_bytes": self.sent_bytes}
+        self.call("on_train_end")
+
+    def call(self, event: str) -> None:
+        for listener in self.model.callbacks:
+            getattr(listener, event, lambda model: None)(self.model)
+
+    def step(self) -> None:
+        """Do what is to be done next."""
+        if self.boundary:
+            if self.last:
+                self.workers.finish(self.last)
+                self.last = None
+            boundary, self.boundary = self.boundary, None
+            self.reach(boundary)
+            return
+        while len(self.under_way) < ROUNDS_AHEAD and not self.course.finished:
+            if self.last and self.last.planned.complete:
+                break
+            self.hand_out()
+        running = self.under_way[0]
+        reports = self.workers.reports(running)
+        self.under_way.pop(0)
+        self.take_in(running.planned, dict(zip(running.reports, reports, strict=True)))
+
+    def hand_out(self) -> None:
+        due = self.checkpoints is not None and self.checkpoints.due(self.course.place.words)
+        again, self.again = self.again, None
+        complete = again.complete if again else due
+        planned = self.course.plan(self.workers.shares, complete, again)
+        self.last = self.workers.start_round(planned, self.last)
+        self.under_way.append(self.last)
+
+    def take_in(self, planned: Round, reports: Mapping[int, RoundReport]) -> None:
+        number = planned.number
+        for worker, report in reports.items():
+            if report.counts[0] or (number, worker) not in self.found:  # who trained it before has nothing to add
+                self.found[number, worker] = report
+        loss = total(report.counts for report in reports.values())[4]
+        if not np.isfinite(loss):
+            raise FloatingPointError(
+                f"the loss became {loss} in epoch {self.state.result.epochs + 1}: {too_high(self.options)}"
+            )
+        rows, others = sum(len(rows) for rows, _ in planned.due), len(reports) - 1
+        self.rounds += 1
+        self.sent_bytes += 2 * others * rows * self.model.vector_size * 4
+        if planned.complete:
+            self.boundary = planned
+        if self.bar is not None:
+            result, done = self.state.result, self.state.words + self.epoch_counts()[0]
+            history = result.loss_history
+            self.bar.set_postfix(
+                epoch=f"{result.epochs + 1}/{self.options.epochs}", lr=f"{planned.learning_rate:.5f}",
+                loss=f"{history[-1]:.3f}" if history else "-", workers=len(reports), refresh=False,
+            )  # fmt: skip
+            self.bar.update(done - self.bar.n)
+
+    def epoch_counts(self) -> Any:
+        return total(report.counts for report in self.found.values())
+
+    def reach(self, planned: Round) -> None:
+        """All rows are merged, everywhere: end an epoch, or keep a checkpoint."""
+        counts, result = total([*self.state.counts, self.epoch_counts()]), self.state.result
+        result.seconds = time.perf_counter() - self.start
+        self.found.clear()
+        if not planned.ends_epoch:
+            places = tuple((unit, 0) for unit in self.course.place.units)
+            self.state = RunState(result, 0, places, (counts,))
+        else:
+            self.state = RunState(with_epoch(result, counts, self.course.learning_rate))
+            model, loss = self.model, self.state.result.loss_history[-1]
+            model.epochs_trained += 1
+            model.loss_history.append(loss)
+            logger.info("epoch %d: loss %.4f a pair", model.epochs_trained, loss)
+            if model.callbacks:
+                self.take_state()
+                self.call("on_epoch_end")
+                if model.stop_training:
+                    self.course.stop()
+                elif not self.course.finished:
+                    self.call("on_epoch_begin")
+        if self.checkpoints is not None and self.checkpoints.due(self.state.words):
+            self.take_state()
+            self.keep(last=False)
+
+    def take_state(self) -> None:
+        """Bring the matrices of the workers into the model."""
+        model = self.model
+        model.wv.vectors[:], model.syn1neg[:] = self.workers.state()
+        model.wv._invalidate()
+
+    def keep(self, last: bool) -> None:
+        if self.checkpoints is not None:
+            self.checkpoints.keep(self.state, last)
+
+    def recover(self) -> None:
+        """Go on without a lost worker, or with what replaces it, from what was merged last."""
+        before = [self.last] if self.last and self.last not in self.under_way else []
+        for attempt in range(MOST_ATTEMPTS):
+            try:
+                merged = self.workers.recover([*before, *self.under_way])
+                break
+            except WorkerLost:
+                if attempt == MOST_ATTEMPTS - 1:
+                    raise RuntimeError("workers are lost again and again: go on from the last checkpoint") from None
+        self.under_way, self.last = [], None
+        if self.boundary and self.boundary.number > merged:
+            self.boundary = None
+        if self.course.number > merged:
+            self.again = self.course.go_back(merged + 1)
+        gone = [key for key in self.found if key[0] > merged and key[1] not in self.workers.workers]
+        for key in gone:  # what it trained is lost, and will be trained by others
+            del self.found[key]
+
+    def keep_interrupted(self) -> None:
+        """Let the rounds under way end, and bring what came of them into the model and a checkpoint."""
+        try:
+            while self.under_way:
+                running = self.under_way.pop(0)
+                reports = self.workers.reports(running)
+                self.take_in(running.planned, dict(zip(running.reports, reports, strict=True)))
+            if not self.boundary:
+                self.boundary = self.course.plan({worker: () for worker in self.workers.workers}, complete=True)
+                self.last = self.workers.start_round(self.boundary, self.last)
+            if self.last:
+                self.workers.finish(self.last)
+            self.reach(self.boundary)
+            self.take_state()
+            self.keep(last=True)
+        except (WorkerLost, FloatingPointError) as error:
+            logger.warning("the model and the checkpoint stay as they were last kept: %s", error)

@@ -1,0 +1,279 @@
+"""What one of several workers does: scan and encode its shares of the corpus, train rounds, merge rows.
+
+It knows no network: `cluster` runs it as an actor of Ray's, and several in one process, called in turn, do the same.
+"""
+
+from __future__ import annotations
+
+import socket
+import time
+from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastsgns import memory
+from fastsgns._train import Job, Worker
+from fastsgns.checkpoint import checksum
+from fastsgns.config import SIMD, __version__, available_cores
+from fastsgns.corpus import Corpus, assemble, layout, scan_sentences
+from fastsgns.course import Round
+from fastsgns.matrices import aligned_matrix, matrix_bytes
+from fastsgns.options import TrainingOptions
+from fastsgns.scan import PIECE_BYTES, Scanned, scan_files
+from fastsgns.shares import Share
+from fastsgns.text import Stretch
+from fastsgns.trainer import NO_COUNTS, UNIT_WORDS, Counts, make_job, sampling_tables, total
+from fastsgns.vocabulary import ALL_WORDS, Vocabulary
+
+__all__ = ["ClusterWorker", "RoundReport", "ShareSize", "WordCounts", "merge_words"]
+
+
+@dataclass(frozen=True)
+class WordCounts:
+    """Distinct words in the order of first appearance, how often each occurs, and what they were found in."""
+
+    words: list[Any]
+    counts: NDArray[np.int64]
+    raw_words: int
+    sentences: int
+
+
+@dataclass(frozen=True)
+class ShareSize:
+    """Of an encoded share: words and sentences that were kept, and a checksum of both."""
+
+    words: int
+    sentences: int
+    checksum: int
+
+
+@dataclass(frozen=True)
+class RoundReport:
+    """What a worker did in a round; `merge_seconds` went by with the merge before it, and with gathering changes."""
+
+    counts: Counts
+    train_seconds: float
+    merge_seconds: float
+
+
+def merge_words(first: WordCounts, second: WordCounts) -> WordCounts:
+    """The words of two parts of a corpus, the second behind the first.
+
+    Examples
+    --------
+    >>> def found(*words):
+    ...     return WordCounts(list(words), np.ones(len(words), np.int64), len(words), 1)
+    >>> both = merge_words(found("b", "a"), found("c", "b"))
+    >>> both.words, both.counts.tolist(), both.raw_words
+    (['b', 'a', 'c'], [2, 1, 1], 4)
+    """
+    index = {word: row for row, word in enumerate(first.words)}
+    rows = np.array([index.setdefault(word, len(index)) for word in second.words], np.int64)
+    counts = np.zeros(len(index), np.int64)
+    counts[: len(first.words)] = first.counts
+    counts[rows] += second.counts
+    return WordCounts(
+        list(index), counts, first.raw_words + second.raw_words, first.sentences + second.sentences
+    )  # fmt: skip
+
+
+class ClusterWorker:
+    """One worker, with its threads, its shares of the corpus, and its own copies of both matrices.
+
+    Parameters
+    ----------
+    options : TrainingOptions
+        `workers` of them are its threads.
+    errors : {"strict", "replace", "ignore"}
+        What to do about invalid UTF-8.
+    """
+
+    def __init__(self, options: TrainingOptions, errors: str) -> None:
+        self.options, self.errors, self.threads = options, errors, options.workers
+        self.pool = ThreadPoolExecutor(self.threads, thread_name_prefix="fastsgns")
+        self.scanned: dict[int, Scanned] = {}
+        self.corpora: dict[int, Corpus] = {}
+        self.jobs: dict[int, tuple[Job, list[Worker]]] = {}  # by share
+        self.trained = self.merged = -1  # numbers of the last rounds; -1: there are no matrices yet
+        self.due: list[tuple[NDArray[np.int64], NDArray[np.float32]]] = []  # of the round trained
+
+    def about(self) -> dict[str, Any]:
+        """Who this is, for the driver to check."""
+        return {"host": socket.gethostname(), "version": __version__, "simd": SIMD, "cores": available_cores()}
+
+    # The corpus.
+
+    def missing(self, stretches: Iterable[Stretch], sizes: Mapping[str, int]) -> list[str]:
+        """Files that are not here as the driver sees them, and why."""
+        problems = []
+        for path in dict.fromkeys(stretch.path for stretch in stretches):
+            try:
+                size = path.stat().st_size
+                with open(path, "rb"):
+                    pass
+            except OSError as error:
+                problems.append(f"{path}: {error.strerror}")
+            else:
+                if size != sizes[str(path)]:
+                    problems.append(f"{path}: {size} bytes there, {sizes[str(path)]} here")
+        return problems
+
+    def scan(self, shares: Mapping[int, Share]) -> WordCounts:
+        """Read shares, and keep them, encoded with words of their own, for `encode`."""
+        found = WordCounts([], np.zeros(0, np.int64), 0, 0)
+        for number, share in shares.items():
+            self.scanned[number] = scanned = self.scan_share(share)
+            _, raw_words, sentences = layout(scanned.chunks)
+            order = np.arange(len(scanned.counts)) if scanned.first is None else np.argsort(scanned.first)
+            words = scanned.words(order)
+            found = merge_words(found, WordCounts(words, scanned.counts[order], raw_words, sentences))
+        return found
+
+    def scan_share(self, share: Share) -> Scanned:
+        if isinstance(share, list) and share and isinstance(share[0], Stretch):
+            return scan_files(share, self.errors, PIECE_BYTES, self.threads, None)
+        return scan_sentences(share)
+
+    def encode(self, vocabulary: Vocabulary) -> dict[int, ShareSize]:
+        """Bring what was scanned to the ids of the vocabulary of all."""
+        sizes = {}
+        for number, scanned in sorted(self.scanned.items()):
+            _, corpus = assemble(scanned, ALL_WORDS, vocabulary, self.threads)
+            self.corpora[number] = corpus
+            sizes[number] = ShareSize(
+                len(corpus.tokens), len(corpus.offsets) - 1, checksum(corpus.tokens, corpus.offsets)
+            )
+        self.scanned.clear()
+        return sizes
+
+    # Training.
+
+    def begin(
+        self,
+        counts: NDArray[np.int64],
+        vectors: NDArray[np.float32],
+        outputs: NDArray[np.float32],
+        frozen: NDArray[np.bool_] | None,
+        merged: int,
+    ) -> None:
+        """Take over the matrices as they were after so many rounds; what was encoded is what to train on."""
+        memory.require(
+            4 * matrix_bytes(*vectors.shape),
+            f"{len(vectors):,} words x {vectors.shape[1]} dimensions x 4 bytes in two matrices, twice in every worker,",
+            "give a higher min_count, or a lower max_final_vocab or vector_size, or fewer workers_per_node",
+        )
+        self.base: list[NDArray[np.float32]] = []  # rows as they were last merged
+        self.own: list[NDArray[np.float32]] = []  # and as they have been trained since
+        for given in (vectors, outputs):
+            for copies in (self.base, self.own):
+                copies.append(aligned_matrix(*given.shape))
+                copies[-1][:] = given
+        self.tables, self.frozen = sampling_tables(counts, self.options), frozen
+        self.jobs.clear()
+        self.trained = self.merged = merged
+
+    def job(self, share: int) -> tuple[Job, list[Worker]]:
+        if share not in self.jobs:
+            seed = np.random.SeedSequence([self.options.seed % 2**64, share]).generate_state(1, np.uint64)[0]
+            inputs, outputs = self.own
+            job = make_job(self.corpora[share], self.tables, inputs, outputs, self.options, self.frozen, int(seed))
+            self.jobs[share] = job, [Worker(job, SIMD) for _ in range(self.threads)]
+        return self.jobs[share]
+
+    def train(self, planned: Round, me: int, owners: int, *merged: NDArray[np.float32]) -> list[Any]:
+        """Put in place what was merged of the round before; train this one's units, unless that is done already.
+
+        Parameters
+        ----------
+        planned : Round
+        me : int
+            This worker's key in its `units`.
+        owners : int
+            How many workers merge rows.
+        *merged : ndarray of float32
+            What `merge` gave all owners in the round before; nothing in the first one.
+
+        Returns
+        -------
+        list of RoundReport and, for each owner, ndarray of float32, shape (n, dim)
+            How the rows that the owner merges have changed here.
+        """
+        start = time.perf_counter()
+        self.finish(*merged)
+        middle = time.perf_counter()
+        counts: list[Counts] = [NO_COUNTS]
+        if self.trained < planned.number:
+            rate = planned.learning_rate
+            for share, first, end in planned.units.get(me, ()):
+                found = self.train_units(planned, rate, share, first, end)
+                rate += planned.slope * total(found)[0]
+                counts += found
+            self.trained, self.due = planned.number, planned.due
+        trained = time.perf_counter()
+        changes = list(self.pool.map(partial(self.changes_for, owners), range(owners)))
+        merge_seconds = middle - start + time.perf_counter() - trained
+        return [RoundReport(total(counts), trained - middle, merge_seconds), *changes]
+
+    def train_units(self, planned: Round, rate: float, share: int, first: int, end: int) -> list[Counts]:
+        job, workers = self.job(share)
+        at_start = rate - planned.slope * first * UNIT_WORDS  # of the share
+        job.begin_epoch(planned.epoch, at_start, planned.slope, first, end)
+        workers = workers[: end - first]
+        for worker in workers:
+            worker.counts = NO_COUNTS
+        list(self.pool.map(Worker.run, workers))
+        return [worker.counts for worker in workers]
+
+    def changes_for(self, owners: int, owner: int) -> NDArray[np.float32]:
+        """How the rows that an owner merges have changed here since they were merged: inputs, then outputs."""
+        changes = []
+        for (rows, _), base, own in zip(self.due, self.base, self.own, strict=True):
+            of_owner = own[rows[owner::owners]]
+            of_owner -= base[rows[owner::owners]]
+            changes.append(of_owner)
+        return np.concatenate(changes)
+
+    def merge(self, planned: Round, owner: int, owners: int, *changes: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Make one change of those that all workers bring, to the rows of this owner."""
+        merged = np.zeros_like(changes[0])
+        for of_worker in changes:
+            merged += of_worker
+        merged *= np.concatenate([factors[owner::owners] for _, factors in planned.due])[:, None]
+        return merged
+
+    def finish(self, *merged: NDArray[np.float32]) -> None:
+        """Put in place what all owners merged, if that is still to be done."""
+        if not merged or self.merged == self.trained:
+            return
+        list(self.pool.map(partial(self.put, len(merged)), range(len(merged)), merged))
+        self.merged = self.trained
+
+    def put(self, owners: int, owner: int, merged: NDArray[np.float32]) -> None:
+        start = 0
+        for (rows, _), base, own in zip(self.due, self.base, self.own, strict=True):
+            rows = rows[owner::owners]
+            base[rows] += merged[start : start + len(rows)]
+            own[rows] = base[rows]
+            start += len(rows)
+
+    # When another worker was lost.
+
+    def where(self) -> tuple[int, int]:
+        """Numbers of the last rounds that were trained and merged here."""
+        return self.trained, self.merged
+
+    def state(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Both matrices, every row as it was last merged."""
+        vectors, outputs = (np.ascontiguousarray(base) for base in self.base)
+        return vectors, outputs
+
+    def catch_up(self, vectors: NDArray[np.float32], outputs: NDArray[np.float32]) -> None:
+        """Put in place the rows of the round trained last, from the state of a worker that has merged them."""
+        for (rows, _), given, base, own in zip(self.due, (vectors, outputs), self.base, self.own, strict=True):
+            base[rows] = own[rows] = given[rows]
+        self.merged = self.trained

@@ -1,0 +1,167 @@
+"""The course of a training by several workers: rounds, in each of which they train a part of what they have."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastsgns.merging import MergeSchedule
+from fastsgns.options import TrainingOptions
+from fastsgns.trainer import UNIT_WORDS
+
+__all__ = ["Course", "Place", "Round", "Units", "default_round_words"]
+
+# Rounds of a training, unless they are asked to be longer or shorter: see docs/cluster.md for what they cost and bring.
+ROUNDS = 800
+# Work units of a thread in the shortest round: fewer, and threads wait for the last one.
+LEAST_UNITS = 4
+KEPT_ROUNDS = 4  # that can be gone back to
+
+
+# Share, and its work units from the first to before the end.
+Units = tuple[int, int, int]
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where the next round begins."""
+
+    epoch: int = 0  # of this call of `train`
+    units: tuple[int, ...] = ()  # by share: the next one of this epoch
+    words: int = 0  # of the vocabulary, trained so far
+
+
+@dataclass(frozen=True)
+class Round:
+    """What all workers do together: train units, then merge rows."""
+
+    number: int
+    units: Mapping[int, Sequence[Units]]  # by worker
+    epoch: int  # for the random draws: epochs of earlier calls count
+    learning_rate: float
+    slope: float  # of the learning rate, by word that a worker trains
+    due: list[tuple[NDArray[np.int64], NDArray[np.float32]]]  # input and output rows to merge, and their factors
+    ends_epoch: bool
+    complete: bool  # all rows are merged
+
+
+class Course:
+    """Plans rounds: who trains what at which learning rate, and which rows are merged then.
+
+    Parameters
+    ----------
+    counts : ndarray of int64, shape (V,)
+        Of the words.
+    options : TrainingOptions
+    share_words : sequence of int
+        Words of each share of the corpus.
+    round_words : int
+        That a worker trains in a round, about.
+    first_epoch : int
+        Epochs trained by earlier calls.
+    place : Place, optional
+        Where an earlier run had come to.
+    """
+
+    def __init__(
+        self,
+        counts: NDArray[np.int64],
+        options: TrainingOptions,
+        share_words: Sequence[int],
+        round_words: int,
+        first_epoch: int = 0,
+        place: Place | None = None,
+    ) -> None:
+        self.options, self.share_words, self.first_epoch = options, tuple(share_words), first_epoch
+        self.share_units = [-(-words // UNIT_WORDS) for words in share_words]
+        self.round_units = max(1, round(round_words / UNIT_WORDS))
+        self.epoch_words = sum(share_words)
+        self.place = place or Place(units=(0,) * len(share_words))
+        self.schedule = MergeSchedule(counts, options)
+        self.number = 0  # of the last round planned
+        # Of the last rounds: as they were planned, and place and progress of rows before.
+        self.planned: dict[int, tuple[Round, Place, list[NDArray[np.float32]]]] = {}
+
+    @property
+    def finished(self) -> bool:
+        return self.place.epoch == self.options.epochs
+
+    def stop(self) -> None:
+        """Plan no more epochs."""
+        self.options = replace(self.options, epochs=max(self.place.epoch, 1))
+
+    @property
+    def learning_rate(self) -> float:
+        """Where the next round begins."""
+        options, whole = self.options, self.options.epochs * self.epoch_words
+        return options.alpha + (options.min_alpha - options.alpha) * self.place.words / whole
+
+    def plan(self, shares: Mapping[int, Sequence[int]], complete: bool = False, again: Round | None = None) -> Round:
+        """The next round.
+
+        Parameters
+        ----------
+        shares : mapping of int to sequence of int
+            The shares that each worker has.
+        complete : bool
+            Whether all rows are to be merged after it, as they always are at the end of an epoch.
+        again : Round, optional
+            One that was gone back to: those workers that are left train the same parts, and some may have done so.
+        """
+        self.number += 1
+        before, progress = self.place, [progress.copy() for progress in self.schedule.progress]
+        units = list(before.units)
+        taken: dict[int, Sequence[Units]] = {}
+        for worker, its_shares in shares.items():
+            taken[worker] = again.units.get(worker, ()) if again else self.take(units, its_shares)
+            for share, _, end in taken[worker]:
+                units[share] = end
+        words = {worker: sum(map(self.words_of, parts)) for worker, parts in taken.items()}
+        busy = sum(number > 0 for number in words.values()) or len(shares)
+        options, rate = self.options, self.learning_rate
+        slope = (options.min_alpha - options.alpha) / (options.epochs * self.epoch_words) * busy
+        ends_epoch = units == self.share_units
+        complete = complete or ends_epoch
+        due = self.schedule.advance(sum(words.values()) / busy, rate, busy, complete)
+        self.place = replace(before, units=tuple(units), words=before.words + sum(words.values()))
+        if ends_epoch:
+            self.place = replace(self.place, epoch=before.epoch + 1, units=(0,) * len(units))
+        planned = Round(self.number, taken, self.first_epoch + before.epoch, rate, slope, due, ends_epoch, complete)
+        self.planned[self.number] = planned, before, progress
+        self.planned.pop(self.number - KEPT_ROUNDS, None)
+        return planned
+
+    def take(self, units: Sequence[int], shares: Sequence[int]) -> list[Units]:
+        """The next work units of a worker, of the first shares that have any left."""
+        taken, room = [], self.round_units
+        for share in shares:
+            first, end = units[share], min(units[share] + room, self.share_units[share])
+            if first < end:
+                taken.append((share, first, end))
+                room -= end - first
+        return taken
+
+    def words_of(self, part: Units) -> int:
+        share, first, end = part
+        return min(end * UNIT_WORDS, self.share_words[share]) - first * UNIT_WORDS
+
+    def go_back(self, number: int) -> Round:
+        """Take back this round, one of the last few, and those after it; gives it as it was planned."""
+        planned, self.place, self.schedule.progress = self.planned[number]
+        self.planned = {earlier: kept for earlier, kept in self.planned.items() if earlier < number}
+        self.number = number - 1
+        return planned
+
+
+def default_round_words(words: int, workers: int, threads: int) -> int:
+    """How many words a worker trains in a round, of so many in all epochs together.
+
+    Examples
+    --------
+    >>> default_round_words(120_000_000, workers=8, threads=1)
+    18750
+    """
+    return max(words // (ROUNDS * workers), LEAST_UNITS * threads * UNIT_WORDS)
