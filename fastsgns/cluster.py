@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import math
 import socket
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -27,8 +28,8 @@ logger = logging.getLogger(__name__)
 MOST_OWNERS = 16
 CONNECT_SECONDS = 5.0
 # How long a lost worker may take to be there again before others take over its shares.
-RESTART_SECONDS = 60.0
-SETTLE_SECONDS = 1.0  # between two looks at who was lost
+RESTART_SECONDS = 30.0
+SETTLE_SECONDS = 0.5  # between two looks at who was lost
 
 State = tuple[NDArray[np.float32], NDArray[np.float32]]
 
@@ -331,12 +332,15 @@ class Cluster:
 
     def where(self, number: int) -> tuple[int, int] | None:
         """What rounds a worker last trained and merged; waits for its restart, and gives None if there is none."""
-        for _ in range(2):  # the first call may be what meets the loss
+        deadline = time.monotonic() + RESTART_SECONDS
+        while (left := deadline - time.monotonic()) > 0:
             try:
-                place: tuple[int, int] = self.ray.get(self.workers[number].where.remote(), timeout=RESTART_SECONDS)
+                place: tuple[int, int] = self.ray.get(self.workers[number].where.remote(), timeout=left)
                 return place
-            except self.ray.exceptions.RayError as error:
-                logger.warning("worker %d does not answer: %s", number, first_line(error))
+            except self.ray.exceptions.RayError as error:  # the first call may be what meets the loss
+                problem = error
+                time.sleep(SETTLE_SECONDS)
+        logger.warning("worker %d does not answer: %s", number, first_line(problem))
         return None
 
     def drop(self, lost: int) -> None:
