@@ -105,6 +105,10 @@ def build_parser() -> argparse.ArgumentParser:
     )  # fmt: skip
     sub.add_argument("--report", metavar="FILE", help="write sizes, seconds and losses to this file as JSON")
     sub.add_argument("--quiet", action="store_true", help="no progress bar and no summary")
+    sub.add_argument("--ray", metavar="ADDRESS", help="train on the Ray cluster there: auto, HOST:6379, or local")
+    sub.add_argument(
+        "--nodes", type=positive, metavar="N", help="with --ray: workers that train together (default: one a node)"
+    )
     add_training_options(sub.add_argument_group("training"))
 
     sub = command("neighbors", neighbors, "Print the words nearest to each word.")
@@ -179,17 +183,13 @@ def train(args: argparse.Namespace) -> None:
         raise UsageError(
             "vectors, --report, --checkpoint and --corpus-cache would overwrite one another; give each its own file"
         )
-    try:
-        model = Word2Vec(
-            **{name: getattr(args, name) for name, *_ in TRAINING_OPTIONS},
-            progress=sys.stderr is not None and sys.stderr.isatty() and not args.quiet,
-        )
-    except ValueError as error:
-        raise UsageError(str(error)) from error
-    model.build_vocab(corpus_file=args.corpus)
-    if args.format == "safetensors" or Path(args.output).suffix.lower() not in COMPRESSED:  # before hours of training
-        check_space(args.output, BYTES_A_NUMBER[args.format] * model.wv.vectors.size)
-    model.train(corpus_file=args.corpus)
+    if args.nodes is not None and args.ray is None:
+        raise UsageError("--nodes is for --ray: name the cluster, or leave it out")
+    model = (train_here if args.ray is None else train_on_cluster)(
+        args,
+        **{name: getattr(args, name) for name, *_ in TRAINING_OPTIONS},
+        progress=sys.stderr is not None and sys.stderr.isatty() and not args.quiet,
+    )
     if args.format == "safetensors":
         model.save(args.output)
     else:
@@ -204,6 +204,24 @@ def train(args: argparse.Namespace) -> None:
             f" train {report['train_seconds']:.1f} s ({report['words_per_second'] / 1e6:.2f} million words/s),"
             f" all {report['total_seconds']:.1f} s; loss {report['loss'][-1]:.4f}"
         )
+
+
+def train_here(args: argparse.Namespace, **parameters: Any) -> Word2Vec:
+    try:
+        model = Word2Vec(**parameters)
+    except ValueError as error:
+        raise UsageError(str(error)) from error
+    model.build_vocab(corpus_file=args.corpus)
+    if args.format == "safetensors" or Path(args.output).suffix.lower() not in COMPRESSED:  # before hours of training
+        check_space(args.output, BYTES_A_NUMBER[args.format] * model.wv.vectors.size)
+    model.train(corpus_file=args.corpus)
+    return model
+
+
+def train_on_cluster(args: argparse.Namespace, **parameters: Any) -> Word2Vec:
+    from fastsgns import distributed  # which few need
+
+    return distributed.train(args.corpus, num_workers=args.nodes, address=args.ray, **parameters)
 
 
 def check_output(path: str, corpus: Sequence[str]) -> None:
