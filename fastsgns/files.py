@@ -127,8 +127,8 @@ def new_file(path: PathLike, size: int | None = None, *, append: bool = False) -
     if old is not None and stat.S_ISDIR(old.st_mode):
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), os.fspath(path))
     if old is not None and not stat.S_ISREG(old.st_mode):
-        with NewFile(path, "wb", path, size) as file:
-            yield file
+        with NewFile(path, "wb", path, size) as device:
+            yield device
         return
     target = Path(os.path.realpath(path))
     clear_abandoned(target)
@@ -137,11 +137,15 @@ def new_file(path: PathLike, size: int | None = None, *, append: bool = False) -
     if size is not None:
         check_space(path, size)
     with terminations_interrupt():
+        # The name before the file: an interrupt may come between any two steps, and finds what there is to remove.
+        temporary = name_beside(target)
+        file: NewFile | None = None
         try:
-            temporary, file = create_beside(target, path, size)
-        except OSError as error:
-            raise OSError(error.errno, error.strerror, os.fspath(path)) from None
-        try:
+            try:
+                while (file := create_locked(temporary, path, size)) is None:
+                    temporary = name_beside(target)
+            except OSError as error:
+                raise OSError(error.errno, error.strerror, os.fspath(path)) from None
             if append and old is not None:
                 with open(target, "rb") as before:
                     shutil.copyfileobj(before, file, COPIED_BYTES)
@@ -155,14 +159,15 @@ def new_file(path: PathLike, size: int | None = None, *, append: bool = False) -
                 os.replace(temporary, target)
         except BaseException:
             with contextlib.suppress(OSError):  # the next one to write here clears it
-                if fcntl is None:  # nor does Windows remove one
+                if fcntl is None and file is not None:  # nor does Windows remove one
                     file.close()
                 temporary.unlink()
             raise
         finally:
-            with contextlib.suppress(OSError):  # the bytes are on the disk, or not wanted
-                unlock(file)
-                file.close()
+            if file is not None:
+                with contextlib.suppress(OSError):  # the bytes are on the disk, or not wanted
+                    unlock(file)
+                    file.close()
     with file.named_errors():
         sync_folder(target.parent)
 
@@ -207,23 +212,30 @@ def check_space(path: PathLike, size: int) -> None:
 # one's rename fails then, with an error. A number of the process in the name would be worse: containers share them.
 
 
-def create_beside(target: Path, path: PathLike, size: int | None) -> tuple[Path, NewFile]:
-    """A new temporary file in the folder of the target, locked, open for reading and writing."""
-    while True:
-        temporary = target.with_name(f"{prefix_beside(target)}{secrets.token_hex(4)}.tmp")
-        file = NewFile(temporary, "x+b", path, size)  # no bare descriptor: an interrupt may come between any two steps
-        if fcntl is None:
-            return temporary, file
-        try:
-            fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            pass
-        except OSError:
-            return temporary, file
-        else:
-            if os.fstat(file.fileno()).st_nlink:
-                return temporary, file
-        file.close()  # somebody took it for abandoned before it was locked
+def name_beside(target: Path) -> Path:
+    """A new name in the folder of the target."""
+    return target.with_name(f"{prefix_beside(target)}{secrets.token_hex(4)}.tmp")
+
+
+def create_locked(temporary: Path, path: PathLike, size: int | None) -> NewFile | None:
+    """A new temporary file, locked, open for reading and writing; None if another name must be tried."""
+    try:
+        file = NewFile(temporary, "x+b", path, size)  # no bare descriptor: an interrupt would leave it open
+    except FileExistsError:
+        return None
+    if fcntl is None:
+        return file
+    try:
+        fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        pass
+    except OSError:
+        return file
+    else:
+        if os.fstat(file.fileno()).st_nlink:
+            return file
+    file.close()  # somebody took it for abandoned before it was locked
+    return None
 
 
 def unlock(file: NewFile) -> None:

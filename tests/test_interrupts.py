@@ -12,7 +12,7 @@ import time
 import numpy as np
 import pytest
 
-from fastsgns import KeyedVectors, LineSentence, Phrases, Word2Vec, formats, idarrays, phrasecounts, scan, text
+from fastsgns import KeyedVectors, LineSentence, Phrases, Word2Vec, files, formats, idarrays, phrasecounts, scan, text
 from fastsgns.phrases import FrozenPhrases
 
 pytestmark = [
@@ -217,3 +217,39 @@ def test_the_command_line_says_so_in_one_line(tmp_path, number, code, said):
         _, errors = process.communicate(timeout=60)
     assert process.returncode == code and errors == b"fastsgns: error: " + said + b"\n"
     assert [entry.name for entry in tmp_path.iterdir()] == ["pipe"]
+
+
+class At:
+    """Raises KeyboardInterrupt at the n-th line of a file that is come to, as a signal may; `passed` counts them."""
+
+    def __init__(self, place, number):
+        self.place, self.number, self.passed = place, number, 0
+
+    def __call__(self, frame, event, argument):
+        if frame.f_code.co_filename != self.place:
+            return None
+        if event == "line":
+            self.passed += 1
+            if self.passed == self.number:
+                raise KeyboardInterrupt
+        return self
+
+
+def test_an_interrupt_between_any_two_lines_leaves_no_temporary_file(tmp_path):
+    path, before = tmp_path / "v", sys.gettrace()
+    ended = set()
+    for number in itertools.count(1):
+        path.write_bytes(b"old")
+        at = At(files.__file__, number)
+        sys.settrace(at)
+        try:
+            files.write_file(path, b"new")
+        except KeyboardInterrupt:
+            pass
+        finally:
+            sys.settrace(before)
+        assert [entry.name for entry in tmp_path.iterdir()] == ["v"], f"line {number}"
+        ended.add(path.read_bytes())
+        if at.passed < number:
+            break
+    assert ended == {b"old", b"new"} and number > 40
