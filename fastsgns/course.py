@@ -16,7 +16,7 @@ __all__ = ["Course", "Place", "Round", "Units", "default_round_words"]
 
 # Rounds of a training, unless they are asked to be longer or shorter: see docs/cluster.md for what they cost and bring.
 ROUNDS = 800
-# Work units of a thread in the shortest round: fewer, and threads wait for the last one.
+# Work units of each of several threads in the shortest round: with fewer, threads wait long for the last one.
 LEAST_UNITS = 4
 KEPT_ROUNDS = 4  # that can be gone back to
 
@@ -164,4 +164,5 @@ def default_round_words(words: int, workers: int, threads: int) -> int:
     >>> default_round_words(120_000_000, workers=8, threads=1)
     18750
     """
-    return max(words // (ROUNDS * workers), LEAST_UNITS * threads * UNIT_WORDS)
+    least = LEAST_UNITS * threads if threads > 1 else 1
+    return max(words // (ROUNDS * workers), least * UNIT_WORDS)
