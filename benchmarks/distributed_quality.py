@@ -119,7 +119,7 @@ def main() -> None:
                     model = trained(text, workers, seed, args)
                     run = {
                         "seed": seed, "workers": workers, "words": model.corpus_total_words,
-                        "rounds": model.report.get("rounds"), "sent_bytes": model.report.get("sent_bytes"),
+                        "rounds": model.report.get("cluster", {}).get("rounds"),
                         "loss": model.loss_history[-1], "scores": scores(model, args),
                         "seconds": time.perf_counter() - start,
                     }  # fmt: skip

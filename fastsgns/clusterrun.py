@@ -52,15 +52,14 @@ class ClusterRun:
         share_sizes = [sizes[number] for number in sorted(sizes)]
         words = [size.words for size in share_sizes]
         self.words = sum(words)
-        round_words = round_words or default_round_words(
-            options.epochs * self.words, len(workers.workers), workers.threads
-        )
+        whole = options.epochs * self.words
+        self.round_words = round_words or default_round_words(whole, len(workers.workers), workers.threads)
         self.checkpoints = self.checkpoint_file(share_sizes)
         self.state = (self.checkpoints.load() if self.checkpoints and model.resume else None) or RunState()
         result = self.state.result
         units = tuple(unit for unit, _ in self.state.places) or (0,) * len(words)
         self.course = Course(
-            self.counts, options, words, round_words, place=Place(result.epochs, units, self.state.words)
+            self.counts, options, words, self.round_words, place=Place(result.epochs, units, self.state.words)
         )
         model.epochs_trained, model.loss_history = result.epochs, list(result.loss_history)
         self.found: dict[tuple[int, int], RoundReport] = {}  # of this epoch: by round and worker
@@ -69,6 +68,7 @@ class ClusterRun:
         self.again: Round | None = None  # what is to be handed out again
         self.boundary: Round | None = None  # trained, and all are to stop until it is merged
         self.sent_bytes = self.rounds = 0
+        self.train_seconds = self.merge_seconds = 0.0  # of all workers together
         self.bar = (
             tqdm(total=self.words * options.epochs, unit="word", unit_scale=True, desc="train")
             if model.progress
@@ -116,7 +116,14 @@ class ClusterRun:
         check_finite(self.options, result.epochs, model.wv.vectors, model.syn1neg)
         self.keep(last=True)
         model._record(model.corpus_total_words, self.words, self.options, result)
-        model.report |= {"num_workers": len(self.workers.workers), "rounds": self.rounds, "sent_bytes": self.sent_bytes}
+        model.report["cluster"] = {
+            "num_workers": len(self.workers.workers),
+            "rounds": self.rounds,
+            "round_words": self.round_words,
+            "sent_bytes": self.sent_bytes,
+            "worker_train_seconds": self.train_seconds,
+            "worker_merge_seconds": self.merge_seconds,
+        }
         self.call("on_train_end")
 
     def call(self, event: str) -> None:
@@ -162,6 +169,8 @@ class ClusterRun:
         rows, others = sum(len(rows) for rows, _ in planned.due), len(reports) - 1
         self.rounds += 1
         self.sent_bytes += 2 * others * rows * self.model.vector_size * 4
+        self.train_seconds += sum(report.train_seconds for report in reports.values())
+        self.merge_seconds += sum(report.merge_seconds for report in reports.values())
         if planned.complete:
             self.boundary = planned
         if self.bar is not None:

@@ -10,7 +10,6 @@ import time
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -23,6 +22,7 @@ from fastsgns.config import SIMD, __version__, available_cores
 from fastsgns.corpus import Corpus, assemble, layout, scan_sentences
 from fastsgns.course import Round
 from fastsgns.matrices import aligned_matrix, matrix_bytes
+from fastsgns.merging import merge_changes
 from fastsgns.options import TrainingOptions
 from fastsgns.scan import PIECE_BYTES, Scanned, scan_files
 from fastsgns.shares import Share
@@ -82,6 +82,18 @@ def merge_words(first: WordCounts, second: WordCounts) -> WordCounts:
     )  # fmt: skip
 
 
+def by_owner(rows: NDArray[np.int64], owners: int) -> list[NDArray[np.int64]]:
+    """The rows that each owner merges: a row has the same one in every round.
+
+    Examples
+    --------
+    >>> by_owner(np.array([0, 1, 3, 4]), 2)
+    [array([0, 4]), array([1, 3])]
+    """
+    owner = rows % owners
+    return [rows[owner == number] for number in range(owners)]
+
+
 class ClusterWorker:
     """One worker, with its threads, its shares of the corpus, and its own copies of both matrices.
 
@@ -100,7 +112,8 @@ class ClusterWorker:
         self.corpora: dict[int, Corpus] = {}
         self.jobs: dict[int, tuple[Job, list[Worker]]] = {}  # by share
         self.trained = self.merged = -1  # numbers of the last rounds; -1: there are no matrices yet
-        self.due: list[tuple[NDArray[np.int64], NDArray[np.float32]]] = []  # of the round trained
+        self.rows: list[list[NDArray[np.int64]]] = []  # input and output rows due in the round trained, by owner
+        self.velocities: list[NDArray[np.float32]] = []  # of the rows that are merged here
 
     def about(self) -> dict[str, Any]:
         """Who this is, for the driver to check."""
@@ -175,6 +188,7 @@ class ClusterWorker:
                 copies[-1][:] = given
         self.tables, self.frozen = sampling_tables(counts, self.options), frozen
         self.jobs.clear()
+        self.velocities = []
         self.trained = self.merged = merged
 
     def job(self, share: int) -> tuple[Job, list[Worker]]:
@@ -213,9 +227,10 @@ class ClusterWorker:
                 found = self.train_units(planned, rate, share, first, end)
                 rate += planned.slope * total(found)[0]
                 counts += found
-            self.trained, self.due = planned.number, planned.due
+            self.trained = planned.number
+        self.rows = [by_owner(rows, owners) for rows, _ in planned.due]
         trained = time.perf_counter()
-        changes = list(self.pool.map(partial(self.changes_for, owners), range(owners)))
+        changes = list(self.pool.map(self.changes_for, range(owners)))
         merge_seconds = middle - start + time.perf_counter() - trained
         return [RoundReport(total(counts), trained - middle, merge_seconds), *changes]
 
@@ -229,36 +244,47 @@ class ClusterWorker:
         list(self.pool.map(Worker.run, workers))
         return [worker.counts for worker in workers]
 
-    def changes_for(self, owners: int, owner: int) -> NDArray[np.float32]:
+    def changes_for(self, owner: int) -> NDArray[np.float32]:
         """How the rows that an owner merges have changed here since they were merged: inputs, then outputs."""
         changes = []
-        for (rows, _), base, own in zip(self.due, self.base, self.own, strict=True):
-            of_owner = own[rows[owner::owners]]
-            of_owner -= base[rows[owner::owners]]
-            changes.append(of_owner)
+        for of_owners, base, own in zip(self.rows, self.base, self.own, strict=True):
+            rows = of_owners[owner]
+            changed = own[rows]
+            changed -= base[rows]
+            changes.append(changed)
         return np.concatenate(changes)
 
     def merge(self, planned: Round, owner: int, owners: int, *changes: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Make one change of those that all workers bring, to the rows of this owner."""
-        merged = np.zeros_like(changes[0])
-        for of_worker in changes:
+        """Make one change of those that all workers bring, to the rows of this owner: see `merging`."""
+        merged = changes[0].copy()
+        for of_worker in changes[1:]:
             merged += of_worker
-        merged *= np.concatenate([factors[owner::owners] for _, factors in planned.due])[:, None]
+        shape = -(-len(self.base[0]) // owners), merged.shape[1]
+        if not self.velocities or self.velocities[0].shape != shape:  # no round before, or by other owners
+            self.velocities = [np.zeros(shape, np.float32) for _ in planned.due]
+        start = 0
+        for (rows, factors), velocities in zip(planned.due, self.velocities, strict=True):
+            mine = rows % owners == owner
+            places = rows[mine] // owners
+            change = merged[start : start + len(places)]
+            velocities[places] = change[:] = merge_changes(change, factors[mine], velocities[places])
+            start += len(places)
         return merged
 
     def finish(self, *merged: NDArray[np.float32]) -> None:
         """Put in place what all owners merged, if that is still to be done."""
         if not merged or self.merged == self.trained:
             return
-        list(self.pool.map(partial(self.put, len(merged)), range(len(merged)), merged))
+        list(self.pool.map(self.put, range(len(merged)), merged))
         self.merged = self.trained
 
-    def put(self, owners: int, owner: int, merged: NDArray[np.float32]) -> None:
+    def put(self, owner: int, merged: NDArray[np.float32]) -> None:
         start = 0
-        for (rows, _), base, own in zip(self.due, self.base, self.own, strict=True):
-            rows = rows[owner::owners]
-            base[rows] += merged[start : start + len(rows)]
-            own[rows] = base[rows]
+        for of_owners, base, own in zip(self.rows, self.base, self.own, strict=True):
+            rows = of_owners[owner]
+            changed = base[rows]
+            changed += merged[start : start + len(rows)]
+            base[rows] = own[rows] = changed
             start += len(rows)
 
     # When another worker was lost.
@@ -274,6 +300,7 @@ class ClusterWorker:
 
     def catch_up(self, vectors: NDArray[np.float32], outputs: NDArray[np.float32]) -> None:
         """Put in place the rows of the round trained last, from the state of a worker that has merged them."""
-        for (rows, _), given, base, own in zip(self.due, (vectors, outputs), self.base, self.own, strict=True):
-            base[rows] = own[rows] = given[rows]
+        for of_owners, given, base, own in zip(self.rows, (vectors, outputs), self.base, self.own, strict=True):
+            for rows in of_owners:
+                base[rows] = own[rows] = given[rows]
         self.merged = self.trained
