@@ -38,7 +38,7 @@ extensions = [
         extra_link_args=SANITIZER_FLAGS,
         libraries=[] if WINDOWS else ["m"],
     )
-    for name in ("_encode", "_ids", "_phrases", "_records", "_train")
+    for name in ("_encode", "_ids", "_phrases", "_records", "_rows", "_train")
 ]
 
 setup(

@@ -1,7 +1,7 @@
 """Fast skip-gram word vectors with negative sampling on multi-core CPUs; a drop-in for gensim's Word2Vec."""
 
 try:
-    from fastsgns import _encode, _ids, _phrases, _records, _train  # noqa: F401
+    from fastsgns import _encode, _ids, _phrases, _records, _rows, _train  # noqa: F401
 except ImportError as error:
     raise ImportError(
         f"{error}: the compiled modules are not in {__path__[0]}. If that is the source folder, start Python "

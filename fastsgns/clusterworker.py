@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import socket
 import time
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -16,13 +17,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastsgns import memory
+from fastsgns._rows import gather_changes, merge_changes, put_changes
 from fastsgns._train import Job, Worker
 from fastsgns.checkpoint import checksum
 from fastsgns.config import SIMD, __version__, available_cores
 from fastsgns.corpus import Corpus, assemble, layout, scan_sentences
 from fastsgns.course import Round
 from fastsgns.matrices import aligned_matrix, matrix_bytes
-from fastsgns.merging import merge_changes
 from fastsgns.options import TrainingOptions
 from fastsgns.scan import PIECE_BYTES, Scanned, scan_files
 from fastsgns.shares import Share
@@ -82,6 +83,18 @@ def merge_words(first: WordCounts, second: WordCounts) -> WordCounts:
     )  # fmt: skip
 
 
+class Buffer:
+    """Memory for rows that is used again: what is given out was copied away before."""
+
+    def __init__(self) -> None:
+        self.rows = np.empty((0, 0), np.float32)
+
+    def of(self, n: int, dim: int) -> NDArray[np.float32]:
+        if len(self.rows) < n or self.rows.shape[1] != dim:
+            self.rows = np.empty((n + n // 8, dim), np.float32)
+        return self.rows[:n]
+
+
 def by_owner(rows: NDArray[np.int64], owners: int) -> list[NDArray[np.int64]]:
     """The rows that each owner merges: a row has the same one in every round.
 
@@ -113,7 +126,8 @@ class ClusterWorker:
         self.jobs: dict[int, tuple[Job, list[Worker]]] = {}  # by share
         self.trained = self.merged = -1  # numbers of the last rounds; -1: there are no matrices yet
         self.rows: list[list[NDArray[np.int64]]] = []  # input and output rows due in the round trained, by owner
-        self.velocities: list[NDArray[np.float32]] = []  # of the rows that are merged here
+        self.last: list[NDArray[np.float32]] = []  # last changes of the rows that are merged here
+        self.buffers: defaultdict[int, Buffer] = defaultdict(Buffer)  # of changes, by owner; -1: of those merged here
 
     def about(self) -> dict[str, Any]:
         """Who this is, for the driver to check."""
@@ -188,7 +202,7 @@ class ClusterWorker:
                 copies[-1][:] = given
         self.tables, self.frozen = sampling_tables(counts, self.options), frozen
         self.jobs.clear()
-        self.velocities = []
+        self.last = []
         self.trained = self.merged = merged
 
     def job(self, share: int) -> tuple[Job, list[Worker]]:
@@ -246,30 +260,30 @@ class ClusterWorker:
 
     def changes_for(self, owner: int) -> NDArray[np.float32]:
         """How the rows that an owner merges have changed here since they were merged: inputs, then outputs."""
-        changes = []
-        for of_owners, base, own in zip(self.rows, self.base, self.own, strict=True):
-            rows = of_owners[owner]
-            changed = own[rows]
-            changed -= base[rows]
-            changes.append(changed)
-        return np.concatenate(changes)
+        both = [of_owners[owner] for of_owners in self.rows]
+        out = self.buffers[owner].of(sum(map(len, both)), self.own[0].shape[1])
+        start = 0
+        for rows, base, own in zip(both, self.base, self.own, strict=True):
+            gather_changes(own, base, rows, out[start : start + len(rows)])
+            start += len(rows)
+        return out
 
     def merge(self, planned: Round, owner: int, owners: int, *changes: NDArray[np.float32]) -> NDArray[np.float32]:
         """Make one change of those that all workers bring, to the rows of this owner: see `merging`."""
-        merged = changes[0].copy()
-        for of_worker in changes[1:]:
-            merged += of_worker
-        shape = -(-len(self.base[0]) // owners), merged.shape[1]
-        if not self.velocities or self.velocities[0].shape != shape:  # no round before, or by other owners
-            self.velocities = [np.zeros(shape, np.float32) for _ in planned.due]
+        n, dim = changes[0].shape
+        out = self.buffers[-1].of(n, dim)
+        shape = -(-len(self.base[0]) // owners), dim
+        if not self.last or self.last[0].shape != shape:  # no round before, or one with other owners
+            self.last = [np.zeros(shape, np.float32) for _ in planned.due]
         start = 0
-        for (rows, factors), velocities in zip(planned.due, self.velocities, strict=True):
+        for (rows, factors), last in zip(planned.due, self.last, strict=True):
             mine = rows % owners == owner
-            places = rows[mine] // owners
-            change = merged[start : start + len(places)]
-            velocities[places] = change[:] = merge_changes(change, factors[mine], velocities[places])
-            start += len(places)
-        return merged
+            part = slice(start, start + int(mine.sum()))
+            merge_changes(
+                [of_worker[part] for of_worker in changes], factors[mine], last, rows[mine] // owners, out[part]
+            )
+            start = part.stop
+        return out
 
     def finish(self, *merged: NDArray[np.float32]) -> None:
         """Put in place what all owners merged, if that is still to be done."""
@@ -282,9 +296,7 @@ class ClusterWorker:
         start = 0
         for of_owners, base, own in zip(self.rows, self.base, self.own, strict=True):
             rows = of_owners[owner]
-            changed = base[rows]
-            changed += merged[start : start + len(rows)]
-            base[rows] = own[rows] = changed
+            put_changes(own, base, rows, merged[start : start + len(rows)])
             start += len(rows)
 
     # When another worker was lost.

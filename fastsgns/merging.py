@@ -1,4 +1,12 @@
-"""How several workers' changes to the same rows become one: which rows are due for it after a round, and the rule."""
+"""How several workers' changes to the same rows become one: which rows are due for it after a round, and the rule.
+
+    change = factor * (sum of the workers' changes) + (1 - factor) * the row's last change     (`_rows.merge_changes`)
+
+The factor is 1 where rows have hardly moved, and one by the number of workers where each has come to rest: the mean.
+But in a round a row comes to rest in some directions only; in others all workers go the same way, and their mean falls
+behind the sum. Therefore a change carries on the row's last one: from round to round that makes up the sum where the
+direction stays, and cancels where it does not (momentum: Polyak 1964).
+"""
 
 from __future__ import annotations
 
@@ -8,7 +16,7 @@ from numpy.typing import NDArray
 from fastsgns import sampling
 from fastsgns.options import TrainingOptions
 
-__all__ = ["MergeSchedule", "merge_changes", "merge_factors", "row_steps"]
+__all__ = ["MergeSchedule", "merge_factors", "row_steps"]
 
 # How fast a row comes to rest: with every gradient step, what is left of its way to where its neighbours pull it
 # shrinks by this times the learning rate. Found by experiment: see docs/cluster.md.
@@ -69,38 +77,6 @@ def merge_factors(progress: NDArray[np.float32], workers: int) -> NDArray[np.flo
     """
     x = np.maximum(progress, np.float32(1e-6))
     return np.asarray(np.expm1(-workers * x) / (workers * np.expm1(-x)), np.float32)
-
-
-def merge_changes(
-    total: NDArray[np.float32], factors: NDArray[np.float32], last: NDArray[np.float32]
-) -> NDArray[np.float32]:
-    """What becomes of the workers' changes to rows.
-
-    The mean of changes is right for a row that comes to rest, but in a round a row does so in some directions only: in
-    others all workers go the same way, and their mean falls behind the sum. Therefore a merged change carries on the
-    last one, with what its factor leaves of 1: from round to round that makes up the sum where the direction stays,
-    and cancels where it does not (momentum: Polyak 1964).
-
-    Parameters
-    ----------
-    total : ndarray of float32, shape (n, dim)
-        The workers' changes, added up.
-    factors : ndarray of float32, shape (n,)
-        Of `merge_factors`.
-    last : ndarray of float32, shape (n, dim)
-        What this function gave for these rows the last time.
-
-    Examples
-    --------
-    >>> ones = np.ones((1, 1), np.float32)
-    >>> change = 0 * ones
-    >>> for _ in range(20):  # two workers that go on and on
-    ...     change = merge_changes(2 * ones, np.array([0.5], np.float32), change)
-    >>> change.round(3)  # as fast as both together, where the mean would be 1
-    array([[2.]], dtype=float32)
-    """
-    factors = factors[:, None]
-    return factors * total + (1 - factors) * last
 
 
 class MergeSchedule:

@@ -1,0 +1,16 @@
+import numpy as np
+from numpy.typing import NDArray
+
+def gather_changes(
+    own: NDArray[np.float32], base: NDArray[np.float32], rows: NDArray[np.int64], out: NDArray[np.float32]
+) -> None: ...
+def put_changes(
+    own: NDArray[np.float32], base: NDArray[np.float32], rows: NDArray[np.int64], changes: NDArray[np.float32]
+) -> None: ...
+def merge_changes(
+    parts: list[NDArray[np.float32]],
+    factors: NDArray[np.float32],
+    last: NDArray[np.float32],
+    places: NDArray[np.int64],
+    out: NDArray[np.float32],
+) -> None: ...
