@@ -45,11 +45,12 @@ def row_steps(counts: NDArray[np.int64], options: TrainingOptions) -> tuple[NDAr
     --------
     >>> of_inputs, of_outputs = row_steps(np.array([60, 40]), TrainingOptions(sample=0, window=1, negative=4))
     >>> of_inputs.round(3), of_outputs.round(3)  # two pairs a word; five steps a pair
-    (array([6., 4.], dtype=float32), array([5.694, 4.306], dtype=float32))
+    (array([6., 4.], dtype=float32), array([5.804, 4.196], dtype=float32))
     """
     kept = counts / counts.sum() * sampling.keep_probabilities(counts, options.sample)
-    left, right = options.reach
-    pairs = (left + right + 2) / 2 if options.shrink_windows and left and right else float(left + right)
+    reach, widest = options.reach, max(options.reach)
+    widths = np.arange(1, widest + 1) if options.shrink_windows else np.array([widest])  # drawn for the wider side
+    pairs = sum(float(np.mean(-(-side * widths // widest))) for side in reach)
     noise = sampling.noise_probabilities(counts, options.ns_exponent)
     of_inputs = pairs * kept * (1 + options.negative)
     of_outputs = pairs * (kept + kept.sum() * options.negative * noise)
