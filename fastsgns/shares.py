@@ -38,10 +38,11 @@ class DatasetShare:
 def cut(corpus: Any, column: str | None, shares: int, num_workers: int) -> Text:
     """Cut a corpus into shares; ValueError if there would not be one for each worker."""
     if hasattr(corpus, "split_at_indices"):
-        names = corpus.schema().names
+        schema = corpus.schema()  # None of no rows
+        names = schema.names if schema else []
         column = column or (names[0] if len(names) == 1 else "text")
         if column not in names:
-            raise ValueError(f"column={column!r} is not in the dataset, which has {', '.join(names)}")
+            raise ValueError(f"column={column!r} is not in the dataset, which has {', '.join(names) or 'no rows'}")
         rows = corpus.count()
         cuts = sorted({rows * i // shares for i in range(1, shares)} - {0})
         parts = corpus.split_at_indices(cuts) if cuts else [corpus.materialize()]

@@ -7,10 +7,18 @@ import os
 import random
 import sys
 import threading
+from itertools import pairwise
 
+import numpy as np
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
+from fastsgns import text as text_module
+from fastsgns.corpus import assemble
+from fastsgns.scan import scan_files
 from fastsgns.text import Stretch, find_files, pieces
+from fastsgns.vocabulary import ALL_WORDS, Vocabulary
 
 zstandard = pytest.importorskip("zstandard")
 
@@ -119,6 +127,80 @@ def test_file_that_shrinks(tmp_path):
     path.write_bytes(b"one")
     with pytest.raises(ValueError, match="text: the file changed while it was read"):
         second.read_into(memoryview(bytearray(second.size)))
+
+
+# Stretches
+
+
+def sentences(stretches, piece_bytes):
+    """By stretch, its sentences, as they are scanned by themselves."""
+    found = []
+    for stretch in stretches:
+        scanned = scan_files([stretch], "strict", piece_bytes, 1, None)
+        words = scanned.words(np.arange(len(scanned.counts)))
+        _, corpus = assemble(scanned, ALL_WORDS, Vocabulary(words, scanned.counts, 0, 0), 1)
+        ends = corpus.offsets
+        found.append([[words[i] for i in corpus.tokens[a:b]] for a, b in pairwise(ends)])
+    return found
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("stretches")
+
+
+parts = st.sampled_from(["\n", "\r\n", "\r", " ", "a", "bc", "é", "x" * 30, "\u2028", "\ufeff"])
+
+
+@given(st.lists(parts, max_size=60).map("".join), st.lists(st.integers(0, 200), max_size=6), st.integers(1, 50))
+@example("\ufeffa b\nc\n", [1, 2, 3, 4], 10)
+@example("a\rb\rc", [2, 4], 10)
+@example("", [3], 10)
+@example("a\r\nb\r\nc", [2, 3, 6], 10)
+@example("a b\nc d", [4, 400], 1)
+def test_stretches_of_a_file_are_together_its_lines_each_once(folder, text, cuts, piece_bytes):
+    path = folder / "text"
+    path.write_bytes(text.encode())
+    ends = [0, *sorted(cuts), None]
+    stretches = [Stretch(path, begin, end) for begin, end in pairwise(ends)]
+    text_module.LINE_BYTES, before = 7, text_module.LINE_BYTES  # lines are longer
+    try:
+        found = sentences(stretches, piece_bytes)
+    finally:
+        text_module.LINE_BYTES = before
+    (whole,) = sentences([Stretch(path)], piece_bytes)
+    assert [sentence for part in found for sentence in part] == whole
+    for stretch in stretches:
+        begins = np.cumsum([0, *map(len, (lines := text.encode().split(b"\n")))]) + np.arange(len(lines) + 1)
+        end = np.inf if stretch.end is None else stretch.end
+        its = [line for line, begin in zip(lines, begins, strict=False) if stretch.begin <= begin < end]
+        assert b"".join(cut_of(stretch, piece_bytes)).rstrip(b"\n") == b"\n".join(its).rstrip(b"\n")
+
+
+def cut_of(stretch, size):
+    for piece in pieces(stretch, size):
+        buffer = bytearray(piece.size)
+        piece.read_into(memoryview(buffer))
+        yield bytes(buffer)
+
+
+@pytest.mark.parametrize("begin", [0, 5, 100, 10**9])
+@pytest.mark.parametrize("end", [0, 5, 100, 10**9])
+def test_stretches_beyond_the_end_and_of_nothing(tmp_path, begin, end):
+    path = tmp_path / "text"
+    for text in (b"", b"a", b"a b\nc d\n", b"a b\nc d"):
+        path.write_bytes(text)
+        expected = text if begin == 0 < end else b""
+        assert b"".join(cut_of(Stretch(path, begin, end), 10)) == expected
+
+
+def test_lines_longer_than_what_is_read_at_once(tmp_path):
+    path = tmp_path / "text"
+    long = b"x " * text_module.LINE_BYTES
+    path.write_bytes(b"a\n" + long + b"\nb\n" + long)
+    stretches = [Stretch(path, begin, begin + 50_000) for begin in range(0, path.stat().st_size, 50_000)]
+    texts = [b"".join(cut_of(stretch, 1000)) for stretch in stretches]
+    assert [text for text in texts if text] == [b"a\n" + long + b"\n", b"b\n" + long]
 
 
 def test_find_files(tmp_path):

@@ -138,6 +138,30 @@ def test_sampled_loss_agrees_with_the_whole():
     assert run(epochs=3)[0].loss_history == pytest.approx(run(epochs=3, compute_loss=True)[0].loss_history, rel=0.05)
 
 
+@pytest.mark.parametrize("sharing", SHARING)
+def test_an_epoch_by_parts_is_as_one_in_one_go(sharing, monkeypatch):
+    monkeypatch.setattr(trainer, "UNIT_WORDS", 100)
+    corpus, counts = make_corpus()
+    options = TrainingOptions(workers=1, negative_sharing=sharing)
+    found = []
+    for ends in ([None], [70, None], [1, 2, 2, 50, 140, 1000], [141]):
+        matrices = initial_vectors(len(counts), 20, 1), aligned_matrix(len(counts), 20)
+        job = trainer.make_job(corpus, trainer.sampling_tables(counts, options), *matrices, options, None)
+        worker, first = Worker(job, trainer.SIMD), 0
+        for end in ends:
+            job.begin_epoch(2, 0.05, -0.04 / len(corpus.tokens), first, end)
+            worker.run()
+            first = job.units if end is None else min(end, job.units)
+            assert job.units_done == first
+        found.append((*matrices, worker.counts))
+    assert job.units == -(-len(corpus.tokens) // 100) == 141
+    assert found[0][2][0] == len(corpus.tokens)
+    for vectors, outputs, its_counts in found[1:]:
+        np.testing.assert_array_equal(vectors, found[0][0])
+        np.testing.assert_array_equal(outputs, found[0][1])
+        assert its_counts == found[0][2]
+
+
 def test_learning_rate_falls_linearly(monkeypatch):
     begun = []
 

@@ -1,0 +1,169 @@
+"""The plan of rounds: every work unit once an epoch, by whoever is there; the learning rate; rounds taken back."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from fastsgns.course import LEAST_UNITS, ROUNDS, Course, Place, default_round_words
+from fastsgns.distributed import deal_shares
+from fastsgns.options import TrainingOptions
+from fastsgns.trainer import UNIT_WORDS
+
+COUNTS = np.array([50, 30, 20])
+
+
+def make(share_words, round_words=UNIT_WORDS, place=None, **options):
+    options = TrainingOptions(**{"epochs": 2, "alpha": 0.05, "min_alpha": 0.01, **options})
+    return Course(COUNTS, options, share_words, round_words, place=place)
+
+
+def units_of(rounds):
+    """(epoch, share, unit) of all that rounds train, in order."""
+    return [
+        (planned.epoch, share, unit)
+        for planned in rounds
+        for parts in planned.units.values()
+        for share, first, end in parts
+        for unit in range(first, end)
+    ]
+
+
+def all_units(share_words, epochs):
+    return [
+        (epoch, share, unit)
+        for epoch in range(epochs)
+        for share, words in enumerate(share_words)
+        for unit in range(-(-words // UNIT_WORDS))
+    ]
+
+
+def rest(course, shares, most=10_000):
+    rounds = []
+    while not course.finished:
+        rounds.append(course.plan(shares))
+        assert len(rounds) < most
+    return rounds
+
+
+share_sizes = st.lists(st.integers(0, 12 * UNIT_WORDS), min_size=1, max_size=9).filter(any)
+
+
+@given(share_sizes, st.integers(1, 4), st.integers(1, 5 * UNIT_WORDS), st.integers(1, 3))
+def test_every_unit_is_trained_once_an_epoch(share_words, workers, round_words, epochs):
+    course = make(share_words, round_words, epochs=epochs)
+    deal = deal_shares(len(share_words), range(workers))
+    rounds = rest(course, deal)
+    assert sorted(units_of(rounds)) == all_units(share_words, epochs)
+    assert course.place.words == epochs * sum(share_words) and course.place.epoch == epochs
+    assert [planned.number for planned in rounds] == list(range(1, len(rounds) + 1))
+    assert [planned.ends_epoch for planned in rounds].count(True) == epochs and rounds[-1].ends_epoch
+    for planned in rounds:
+        assert planned.complete == planned.ends_epoch
+        for worker, parts in planned.units.items():
+            assert {share for share, _, _ in parts} <= set(deal[worker])
+            assert sum(end - first for _, first, end in parts) <= max(1, round(round_words / UNIT_WORDS))
+            order = [(share, unit) for share, first, end in parts for unit in range(first, end)]
+            assert order == sorted(order)
+
+
+@given(share_sizes, st.integers(1, 4), st.integers(1, 5 * UNIT_WORDS))
+def test_the_learning_rate_falls_with_the_words_of_all(share_words, workers, round_words):
+    course = make(share_words, round_words)
+    whole, done = 2 * sum(share_words), 0
+    for planned in rest(course, deal_shares(len(share_words), range(workers))):
+        assert planned.learning_rate == pytest.approx(0.05 - 0.04 * done / whole)
+        words = [sum(course.words_of(part) for part in parts) for parts in planned.units.values()]
+        busy = [number for number in words if number]
+        # By the end of the round it is where the next one begins, whoever trains alike.
+        end = planned.learning_rate + planned.slope * sum(busy) / len(busy)
+        done += sum(words)
+        assert end == pytest.approx(0.05 - 0.04 * done / whole)
+    assert done == whole and course.learning_rate == pytest.approx(0.01)
+
+
+@settings(max_examples=60)
+@given(share_sizes, st.integers(2, 4), st.data())
+def test_rounds_taken_back_are_planned_again_alike(share_words, workers, data):
+    deal = deal_shares(len(share_words), range(workers))
+    course, other = make(share_words, epochs=1), make(share_words, epochs=1)
+    kept = []
+    while not course.finished:
+        kept.append(course.plan(deal))
+        expected = other.plan(deal)
+        if kept[-1].number > 1 and data.draw(st.booleans()):
+            back = min(len(kept), data.draw(st.integers(1, 3)))
+            if kept[-back].number not in course.planned:
+                continue
+            planned = course.go_back(kept[-back].number)
+            assert planned is kept[-back] and course.number == planned.number - 1
+            del kept[-back:]
+            kept.append(course.plan(deal, planned.complete, again=planned))
+            kept += [course.plan(deal) for _ in range(back - 1)]
+        for name in ("number", "units", "epoch", "learning_rate", "slope", "ends_epoch", "complete"):
+            assert getattr(kept[-1], name) == getattr(expected, name)
+        for found, wanted in zip(kept[-1].due, expected.due, strict=True):
+            np.testing.assert_array_equal(found[0], wanted[0])
+            np.testing.assert_array_equal(found[1], wanted[1])
+
+
+@settings(max_examples=60)
+@given(share_sizes.filter(lambda sizes: len(sizes) > 2), st.integers(2, 4), st.data())
+def test_who_takes_over_trains_what_a_lost_worker_had_left(share_words, workers, data):
+    course = make(share_words)
+    shares = deal_shares(len(share_words), range(workers))
+    rounds, trained = [], 0
+    while not course.finished:
+        rounds.append(course.plan(shares))
+        if len(shares) > 1 and data.draw(st.booleans()):
+            lost = data.draw(st.sampled_from(sorted(shares)))
+            planned = course.go_back(rounds.pop().number)
+            its = shares.pop(lost)
+            heir = data.draw(st.sampled_from(sorted(shares)))
+            shares[heir] = [*shares[heir], *its]
+            again = course.plan(shares, planned.complete, again=planned)
+            assert again.units == {worker: planned.units[worker] for worker in shares}
+            assert again.complete >= planned.complete
+            rounds.append(again)
+        trained += 1
+        assert trained < 1000
+    assert sorted(units_of(rounds)) == all_units(share_words, 2)
+
+
+def test_an_empty_round_merges_everything_and_moves_nothing():
+    course = make([5 * UNIT_WORDS])
+    course.plan({0: [0]})
+    before = course.place
+    planned = course.plan({0: ()}, complete=True)
+    assert planned.complete and not planned.ends_epoch and course.place == before
+    assert [rows.tolist() for rows, _ in planned.due] == [[0, 1, 2]] * 2
+    assert all(np.isfinite(factors).all() for _, factors in planned.due)
+
+
+@given(share_sizes, st.integers(1, 4), st.integers(0, 30))
+def test_another_run_goes_on_from_a_place(share_words, workers, rounds_before):
+    deal = deal_shares(len(share_words), range(workers))
+    course, rounds = make(share_words), []
+    while not course.finished and len(rounds) < rounds_before:
+        rounds.append(course.plan(deal))
+    place = course.place
+    if place.epoch < 2:
+        rounds += rest(
+            make(share_words, 3 * UNIT_WORDS, Place(place.epoch, place.units, place.words)),
+            {7: range(len(share_words))},
+        )
+    assert sorted(units_of(rounds)) == all_units(share_words, 2)
+
+
+def test_stop_plans_no_more_epochs():
+    course = make([3 * UNIT_WORDS, UNIT_WORDS], epochs=9)
+    while course.place.epoch < 2:
+        assert not course.finished
+        course.plan({0: [0], 1: [1]})
+    course.stop()
+    assert course.finished
+
+
+def test_default_round_words():
+    assert default_round_words(10**9, 4, 8) == 10**9 // (4 * ROUNDS)
+    assert default_round_words(10**5, 4, 8) == LEAST_UNITS * 8 * UNIT_WORDS
