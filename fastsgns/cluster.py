@@ -5,37 +5,40 @@ from __future__ import annotations
 import logging
 import math
 import socket
-import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fastsgns.clusterworker import ClusterWorker, RoundReport, ShareSize, WordCounts, merge_words
+from fastsgns.clusterworker import ClusterWorker, RoundReport, ShareSize, WordCounts, WorkerPlace, merge_words
 from fastsgns.config import __version__
 from fastsgns.course import Round
 from fastsgns.options import TrainingOptions
 from fastsgns.shares import Share
 from fastsgns.vocabulary import Vocabulary
 
-__all__ = ["Cluster", "RunningRound", "WorkerLost", "connect"]
+__all__ = ["MOST_ATTEMPTS", "RESUME", "Cluster", "RunningRound", "WorkerLost", "connect"]
 
 logger = logging.getLogger(__name__)
 
 # Who merges rows, at the most: with more, objects become many and small.
 MOST_OWNERS = 16
 CONNECT_SECONDS = 5.0
-# How long a lost worker may take to be there again before others take over its shares.
+# How long what replaces a lost worker may take to be there before others take over its shares.
 RESTART_SECONDS = 30.0
-SETTLE_SECONDS = 0.5  # between two looks at who was lost
+
+# Times that something is begun again when workers are lost in it.
+MOST_ATTEMPTS = 5
+RESUME = "a training with a checkpoint goes on from it with resume=True"
 
 State = tuple[NDArray[np.float32], NDArray[np.float32]]
 
 
 class WorkerLost(Exception):
-    """A worker was lost, and what was under way with it."""
+    """A worker was lost, and what was under way with it; what was asked of the others has come to an end."""
 
 
 @dataclass
@@ -46,9 +49,9 @@ class RunningRound:
     reports: dict[int, Any]
     merged: list[Any]
 
-    def calls(self) -> list[tuple[int, Any]]:
-        """Workers and what they were asked for."""
-        return [*self.reports.items(), *zip(self.reports, self.merged, strict=False)]  # the first ones merge
+    def calls(self) -> list[Any]:
+        """All that workers were asked for."""
+        return [*self.reports.values(), *self.merged]
 
 
 def connect(address: str) -> Any:
@@ -127,12 +130,16 @@ class Cluster:
         self.cores = max(1, min(cores) // on_a_node)
         self.threads = threads or self.cores
         options = replace(options, workers=self.threads)
+        # Ray restarts none by itself: one that knows nothing would answer calls of a lost one, or nobody ever, if there
+        # is no room for it. As it is, they all come to an end.
         actor = ray.remote(ClusterWorker).options(
-            num_cpus=self.cores, max_restarts=-1, max_task_retries=0, scheduling_strategy="SPREAD"
+            num_cpus=self.cores, max_restarts=0, max_task_retries=0, scheduling_strategy="SPREAD"
         )
+        self.start = partial(actor.remote, options, errors)
         self.shares: dict[int, list[int]] = {}
-        self.done: list[Callable[[int, Sequence[int]], None]] = []  # what a worker must be told before it can train
-        self.workers = {number: actor.remote(options, errors) for number in range(num_workers)}
+        self.done: list[Callable[[int, Sequence[int]], Any]] = []  # what a worker must be told before it can train
+        self.first_state: Any = None  # until all workers have it
+        self.workers = {number: self.start() for number in range(num_workers)}
         asked = [worker.about.remote() for worker in self.workers.values()]
         ready, missing = ray.wait(asked, num_returns=num_workers, timeout=start_seconds)
         if missing:
@@ -171,11 +178,18 @@ class Cluster:
             return self.ray.get(results)
         except self.ray.exceptions.RayTaskError as error:
             cause = error.cause
-            if isinstance(cause, self.ray.exceptions.RayError):  # of a call that it waited for
-                raise WorkerLost(first_line(cause)) from error
-            raise (cause if isinstance(cause, Exception) else error) from None
+            if not isinstance(cause, self.ray.exceptions.RayError):  # as it is of a call that it waited for
+                raise (cause if isinstance(cause, Exception) else error) from None
+            problem = first_line(cause)
         except self.ray.exceptions.RayError as error:
-            raise WorkerLost(first_line(error)) from error
+            problem = first_line(error)
+        self.settle(results if isinstance(results, list) else [results])
+        raise WorkerLost(problem)
+
+    def settle(self, results: list[Any]) -> None:
+        """Wait until calls have come to an end, one way or the other: a worker that still works does not answer."""
+        if results:
+            self.ray.wait(results, num_returns=len(results), fetch_local=False)
 
     # Before training.
 
@@ -196,9 +210,7 @@ class Cluster:
     ) -> WordCounts:
         """Have every worker scan the shares dealt to it; gives the words of all, merged by a tree."""
         self.shares = {worker: list(numbers) for worker, numbers in deal.items()}
-        self.done.append(
-            lambda worker, numbers: self.get(self.workers[worker].scan.remote({n: shares[n] for n in numbers}))
-        )
+        self.done.append(lambda worker, numbers: self.workers[worker].scan.remote({n: shares[n] for n in numbers}))
         found = {
             worker: [self.workers[worker].scan.remote({number: shares[number]}) for number in numbers]
             for worker, numbers in deal.items()
@@ -207,7 +219,11 @@ class Cluster:
         shares_in_all = len(waiting)
         while waiting:
             ready, waiting = self.ray.wait(waiting, num_returns=1)
-            self.get(ready)
+            try:
+                self.get(ready)
+            except WorkerLost:
+                self.settle(waiting)
+                raise
             progress(shares_in_all - len(waiting), shares_in_all)
         tables = [result for worker in sorted(found) for result in found[worker]]
         merge = self.ray.remote(merge_in_task).options(num_cpus=0)
@@ -217,18 +233,15 @@ class Cluster:
         return merged
 
     def revive(self) -> None:
-        """After one was lost before the training, see which workers there are; all is to be done again."""
+        """After one was lost before the training: replace it, and forget what was scanned."""
         self.done.clear()
-        for number in list(self.workers):
-            if self.where(number) is None:
-                self.ray.kill(self.workers.pop(number))
-        if not self.workers:
-            raise RuntimeError("all workers were lost")
+        self.replace_lost()
+        self.get([worker.forget.remote() for worker in self.workers.values()])
 
     def encode(self, vocabulary: Vocabulary) -> dict[int, ShareSize]:
         """Have every worker encode what it scanned; gives the size of each share."""
         given = self.ray.put(vocabulary)
-        self.done.append(lambda worker, numbers: self.get(self.workers[worker].encode.remote(given)))
+        self.done.append(lambda worker, numbers: self.workers[worker].encode.remote(given))
         sizes: dict[int, ShareSize] = {}
         for of_worker in self.get([worker.encode.remote(given) for worker in self.workers.values()]):
             sizes |= of_worker
@@ -238,7 +251,12 @@ class Cluster:
         """Give every worker the matrices."""
         self.counts, self.frozen = self.ray.put(counts), frozen
         self.first_state = self.ray.put(state[0]), self.ray.put(state[1])
-        self.get([self.begin_one(worker, self.first_state, 0) for worker in self.workers])
+        try:
+            self.get([self.begin_one(worker, self.first_state, 0) for worker in self.workers])
+        except WorkerLost as error:
+            logger.warning("a worker was lost: %s", error)
+            self.recover([])
+        self.first_state = None
 
     def begin_one(self, worker: int, state: Any, merged: int) -> Any:
         return self.workers[worker].begin.remote(self.counts, *state, self.frozen, merged)
@@ -266,7 +284,8 @@ class Cluster:
 
     def finish(self, running: RunningRound) -> None:
         """Wait until what a round merged is in place everywhere."""
-        self.get([worker.finish.remote(*running.merged) for worker in self.workers.values()])
+        number = running.planned.number
+        self.get([worker.finish.remote(number, *running.merged) for worker in self.workers.values()])
 
     def state(self) -> State:
         """Both matrices as they were last merged, everywhere the same."""
@@ -276,90 +295,80 @@ class Cluster:
     # When a worker is lost.
 
     def recover(self, under_way: Sequence[RunningRound]) -> int:
-        """Wait for what is still running, replace lost workers, and bring all to the same merge; gives its number.
+        """Replace lost workers, and bring all to the same merge; gives its number.
 
         Raises
         ------
         RuntimeError
-            If no worker is left that has the matrices.
-        WorkerLost
-            If another one is lost meanwhile: to be called again.
+            If workers are lost again and again, or none is left that has the matrices.
         """
-        lost = self.settle(under_way)
-        places = {number: self.where(number) for number in self.workers if number not in lost}
-        for number in [*lost, *(number for number, place in places.items() if place is None)]:
-            self.drop(number)
-        merged = {number: place[1] for number, place in places.items() if place is not None and place[1] >= 0}
+        for running in under_way:
+            self.settle(running.calls())
+        for _ in range(MOST_ATTEMPTS):
+            try:
+                return self.bring_together()
+            except WorkerLost as error:
+                logger.warning("another worker was lost meanwhile: %s", error)
+        raise RuntimeError(f"workers were lost {MOST_ATTEMPTS} times in turn: {RESUME}")
+
+    def bring_together(self) -> int:
+        places = self.replace_lost()
+        merged = {number: place.merged for number, place in places.items() if place.merged >= 0}
+        if not merged and self.first_state is None:
+            raise RuntimeError(f"all workers were lost, and the matrices with them: {RESUME}")
+        self.prepare({number: sorted({*self.shares[number]} - {*places[number].shares}) for number in self.workers})
         if not merged:
-            raise RuntimeError("all workers were lost, and the matrices with them: go on from the last checkpoint")
-        last = max(merged.values())
-        ahead = next(number for number, its_last in merged.items() if its_last == last)
-        state = self.workers[ahead].state.options(num_returns=2).remote()
-        self.get([self.workers[number].catch_up.remote(*state) for number in merged if merged[number] < last])
-        for number in self.workers:
-            if number not in merged:
-                logger.warning("worker %d was lost and is there again; it scans its share of the corpus anew", number)
-                self.prepare(number, self.shares[number])
-                self.get(self.begin_one(number, state, last))
+            last, state = 0, self.first_state
+        else:
+            ahead = max(merged, key=lambda number: merged[number])
+            last, state = merged[ahead], self.workers[ahead].state.options(num_returns=2).remote()
+        calls = [self.workers[number].catch_up.remote(*state) for number in merged if merged[number] < last]
+        calls += [self.begin_one(number, state, last) for number in self.workers if number not in merged]
+        self.get(calls)
         return last
 
-    def settle(self, under_way: Sequence[RunningRound]) -> list[int]:
-        """Wait until all calls have come to an end; gives the workers that were lost and do not come back.
+    def replace_lost(self) -> dict[int, WorkerPlace]:
+        """Start workers in place of lost ones, and give up those for which there is no room; tells where all are."""
+        places = self.ask(self.workers)
+        lost = [number for number in self.workers if number not in places]
+        for number in lost:
+            self.ray.kill(self.workers[number])
+            self.workers[number] = self.start()
+        places |= self.ask(lost)
+        for number in lost:
+            if number not in places:
+                self.give_up(number)
+        there = [number for number in lost if number in places]
+        if there:
+            logger.warning("replaced: %s of the workers; each reads its share of the corpus anew", there)
+            self.check(self.get([self.workers[number].about.remote() for number in there]))
+        return places
 
-        Calls of the others wait for what the lost one was to give, until it is there again or given up.
-        """
-        calls = [call for running in under_way for call in running.calls()]
-        waiting, asked, lost = [result for _, result in calls], set(), []
-        while waiting:
-            _, waiting = self.ray.wait(waiting, num_returns=len(waiting), timeout=SETTLE_SECONDS)
-            for number, result in calls:
-                if result not in waiting and number not in asked and self.failed_itself(result):
-                    asked.add(number)
-                    if self.where(number) is None:
-                        lost.append(number)
-                        self.ray.kill(self.workers[number])
-        return lost
+    def ask(self, numbers: Iterable[int]) -> dict[int, WorkerPlace]:
+        """Where workers have come to that answer in time."""
+        asked = {self.workers[number].where.remote(): number for number in numbers}
+        found: dict[int, WorkerPlace] = {}
+        if asked:
+            for result in self.ray.wait(list(asked), num_returns=len(asked), timeout=RESTART_SECONDS)[0]:
+                try:
+                    found[asked[result]] = self.ray.get(result)
+                except self.ray.exceptions.RayError as error:
+                    logger.warning("worker %d is lost: %s", asked[result], first_line(error))
+        return found
 
-    def failed_itself(self, result: Any) -> bool:
-        """Whether a call failed with its worker, not because of what it raised or was waiting for."""
-        try:
-            self.ray.get(result)
-        except self.ray.exceptions.RayTaskError:
-            return False
-        except self.ray.exceptions.RayError:
-            return True
-        return False
-
-    def where(self, number: int) -> tuple[int, int] | None:
-        """What rounds a worker last trained and merged; waits for its restart, and gives None if there is none."""
-        deadline = time.monotonic() + RESTART_SECONDS
-        while (left := deadline - time.monotonic()) > 0:
-            try:
-                place: tuple[int, int] = self.ray.get(self.workers[number].where.remote(), timeout=left)
-                return place
-            except self.ray.exceptions.RayError as error:  # the first call may be what meets the loss
-                problem = error
-                time.sleep(SETTLE_SECONDS)
-        logger.warning("worker %d does not answer: %s", number, first_line(problem))
-        return None
-
-    def drop(self, lost: int) -> None:
-        """Give a worker up and deal its shares to those that are left."""
+    def give_up(self, lost: int) -> None:
+        """Deal a worker's shares to those that are left."""
         self.ray.kill(self.workers.pop(lost))
-        shares = self.shares.pop(lost)
         if not self.workers:
-            raise RuntimeError("the last worker was lost: go on from the last checkpoint")
-        logger.warning("worker %d is lost: %d others take over its shares of the corpus", lost, len(self.workers))
-        heirs = sorted(self.workers, key=lambda number: len(self.shares[number]))
-        for place, share in enumerate(shares):
-            heir = heirs[place % len(heirs)]
+            raise RuntimeError(f"the last worker was lost: {RESUME}")
+        logger.warning("no room for worker %d: %d others take over its shares of the corpus", lost, len(self.workers))
+        for share in self.shares.pop(lost, ()):
+            heir = min(self.workers, key=lambda number: len(self.shares[number]))
             self.shares[heir].append(share)
-            self.prepare(heir, [share])
 
-    def prepare(self, worker: int, shares: Sequence[int]) -> None:
-        """Have a worker scan and encode shares, as was done before."""
-        for step in self.done:
-            step(worker, shares)
+    def prepare(self, shares: Mapping[int, Sequence[int]]) -> None:
+        """Have workers scan and encode shares, as was done before."""
+        self.get([step(worker, numbers) for worker, numbers in shares.items() if numbers for step in self.done])
 
 
 def merge_in_task(first: WordCounts, second: WordCounts | None = None) -> WordCounts:

@@ -12,21 +12,19 @@ import numpy as np
 from tqdm.auto import tqdm
 
 from fastsgns import checkpoint, formats
-from fastsgns.cluster import Cluster, RunningRound, WorkerLost
+from fastsgns.cluster import MOST_ATTEMPTS, RESUME, Cluster, RunningRound, WorkerLost
 from fastsgns.clusterworker import RoundReport, ShareSize
 from fastsgns.course import Course, Place, Round, default_round_words
 from fastsgns.matrices import frozen_rows
 from fastsgns.trainer import RunState, check_finite, too_high, total, with_epoch
 from fastsgns.word2vec import Word2Vec
 
-__all__ = ["MOST_ATTEMPTS", "ClusterRun"]
+__all__ = ["ClusterRun"]
 
 logger = logging.getLogger(__name__)
 
 # Rounds handed out before the first of them has come back, so that nobody waits for the driver.
 ROUNDS_AHEAD = 2
-# Times that something is begun again when workers are lost in it.
-MOST_ATTEMPTS = 5
 
 
 class ClusterRun:
@@ -65,6 +63,7 @@ class ClusterRun:
         self.found: dict[tuple[int, int], RoundReport] = {}  # of this epoch: by round and worker
         self.under_way: list[RunningRound] = []
         self.last: RunningRound | None = None  # what was handed out last, if it is not merged everywhere
+        self.handed_out = 0  # number of that round
         self.again: Round | None = None  # what is to be handed out again
         self.boundary: Round | None = None  # trained, and all are to stop until it is merged
         self.sent_bytes = self.rounds = 0
@@ -99,7 +98,8 @@ class ClusterRun:
         self.call("on_train_begin")
         self.workers.begin(self.counts, (model.wv.vectors, model.syn1neg), self.frozen)
         with self.bar or nullcontext():
-            self.call("on_epoch_begin")
+            if not self.course.finished:
+                self.call("on_epoch_begin")
             try:
                 while self.boundary or self.under_way or not self.course.finished:
                     try:
@@ -143,24 +143,28 @@ class ClusterRun:
             if self.last and self.last.planned.complete:
                 break
             self.hand_out()
+        self.take_in_next()
+
+    def hand_out(self) -> None:
+        due = self.checkpoints is not None and self.checkpoints.due(self.course.place.words)
+        complete = self.again.complete if self.again else due
+        self.start_round(self.course.plan(self.workers.shares, complete, self.again))
+
+    def start_round(self, planned: Round) -> None:
+        self.last = self.workers.start_round(planned, self.last)
+        self.under_way.append(self.last)
+        self.again, self.handed_out = None, planned.number
+
+    def take_in_next(self) -> None:
         running = self.under_way[0]
         reports = self.workers.reports(running)
         self.under_way.pop(0)
         self.take_in(running.planned, dict(zip(running.reports, reports, strict=True)))
 
-    def hand_out(self) -> None:
-        due = self.checkpoints is not None and self.checkpoints.due(self.course.place.words)
-        again, self.again = self.again, None
-        complete = again.complete if again else due
-        planned = self.course.plan(self.workers.shares, complete, again)
-        self.last = self.workers.start_round(planned, self.last)
-        self.under_way.append(self.last)
-
     def take_in(self, planned: Round, reports: Mapping[int, RoundReport]) -> None:
         number = planned.number
         for worker, report in reports.items():
-            if report.counts[0] or (number, worker) not in self.found:  # who trained it before has nothing to add
-                self.found[number, worker] = report
+            self.found[number, worker] = report  # the same again of who had trained it before another one was lost
         loss = total(report.counts for report in reports.values())[4]
         if not np.isfinite(loss):
             raise FloatingPointError(
@@ -211,9 +215,18 @@ class ClusterRun:
             self.keep(last=False)
 
     def take_state(self) -> None:
-        """Bring the matrices of the workers into the model."""
+        """Bring the matrices of the workers, who have merged all rows, into the model."""
         model = self.model
-        model.wv.vectors[:], model.syn1neg[:] = self.workers.state()
+        for _ in range(MOST_ATTEMPTS):
+            try:
+                state = self.workers.state()
+                break
+            except WorkerLost as error:
+                logger.warning("a worker was lost: %s", error)
+                self.recover()
+        else:
+            raise RuntimeError(f"workers were lost {MOST_ATTEMPTS} times in turn: {RESUME}")
+        model.wv.vectors[:], model.syn1neg[:] = state
         model.wv._invalidate()
 
     def keep(self, last: bool) -> None:
@@ -223,18 +236,12 @@ class ClusterRun:
     def recover(self) -> None:
         """Go on without a lost worker, or with what replaces it, from what was merged last."""
         before = [self.last] if self.last and self.last not in self.under_way else []
-        for attempt in range(MOST_ATTEMPTS):
-            try:
-                merged = self.workers.recover([*before, *self.under_way])
-                break
-            except WorkerLost:
-                if attempt == MOST_ATTEMPTS - 1:
-                    raise RuntimeError("workers are lost again and again: go on from the last checkpoint") from None
+        merged = self.workers.recover([*before, *self.under_way])
         self.under_way, self.last = [], None
         if self.boundary and self.boundary.number > merged:
             self.boundary = None
         if self.course.number > merged:
-            self.again = self.course.go_back(merged + 1)
+            self.again, self.handed_out = self.course.go_back(merged + 1), merged
         gone = [key for key in self.found if key[0] > merged and key[1] not in self.workers.workers]
         for key in gone:  # what it trained is lost, and will be trained by others
             del self.found[key]
@@ -242,17 +249,18 @@ class ClusterRun:
     def keep_interrupted(self) -> None:
         """Let the rounds under way end, and bring what came of them into the model and a checkpoint."""
         try:
+            if self.course.number > self.handed_out:  # interrupted in between: some workers may have it already
+                self.again = self.course.go_back(self.course.number)
+            if not (self.boundary or (self.last and self.last.planned.complete)):
+                shares = self.workers.shares if self.again else dict.fromkeys(self.workers.workers, ())
+                self.start_round(self.course.plan(shares, complete=True, again=self.again))
             while self.under_way:
-                running = self.under_way.pop(0)
-                reports = self.workers.reports(running)
-                self.take_in(running.planned, dict(zip(running.reports, reports, strict=True)))
-            if not self.boundary:
-                self.boundary = self.course.plan({worker: () for worker in self.workers.workers}, complete=True)
-                self.last = self.workers.start_round(self.boundary, self.last)
+                self.take_in_next()
+            assert self.boundary is not None
             if self.last:
                 self.workers.finish(self.last)
             self.reach(self.boundary)
             self.take_state()
             self.keep(last=True)
-        except (WorkerLost, FloatingPointError) as error:
+        except (WorkerLost, RuntimeError, FloatingPointError) as error:
             logger.warning("the model and the checkpoint stay as they were last kept: %s", error)

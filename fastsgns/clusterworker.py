@@ -31,7 +31,7 @@ from fastsgns.text import Stretch
 from fastsgns.trainer import NO_COUNTS, UNIT_WORDS, Counts, make_job, sampling_tables, total
 from fastsgns.vocabulary import ALL_WORDS, Vocabulary
 
-__all__ = ["ClusterWorker", "RoundReport", "ShareSize", "WordCounts", "merge_words"]
+__all__ = ["ClusterWorker", "RoundReport", "ShareSize", "WordCounts", "WorkerPlace", "merge_words"]
 
 
 @dataclass(frozen=True)
@@ -60,6 +60,15 @@ class RoundReport:
     counts: Counts
     train_seconds: float
     merge_seconds: float
+
+
+@dataclass(frozen=True)
+class WorkerPlace:
+    """How far a worker has come: numbers of the last rounds that it trained and merged, and the shares it can train."""
+
+    trained: int
+    merged: int  # -1: it has no matrices yet
+    shares: tuple[int, ...]
 
 
 def merge_words(first: WordCounts, second: WordCounts) -> WordCounts:
@@ -120,7 +129,7 @@ class ClusterWorker:
 
     def __init__(self, options: TrainingOptions, errors: str) -> None:
         self.options, self.errors, self.threads = options, errors, options.workers
-        self.pool = ThreadPoolExecutor(self.threads, thread_name_prefix="fastsgns")
+        self.pool = ThreadPoolExecutor(self.threads, thread_name_prefix="cluster-worker")
         self.scanned: dict[int, Scanned] = {}
         self.corpora: dict[int, Corpus] = {}
         self.jobs: dict[int, tuple[Job, list[Worker]]] = {}  # by share
@@ -128,6 +137,7 @@ class ClusterWorker:
         self.rows: list[list[NDArray[np.int64]]] = []  # input and output rows due in the round trained, by owner
         self.last: list[NDArray[np.float32]] = []  # last changes of the rows that are merged here
         self.buffers: defaultdict[int, Buffer] = defaultdict(Buffer)  # of changes, by owner; -1: of those merged here
+        self.counts = NO_COUNTS  # of the round trained
 
     def about(self) -> dict[str, Any]:
         """Who this is, for the driver to check."""
@@ -177,6 +187,11 @@ class ClusterWorker:
             )
         self.scanned.clear()
         return sizes
+
+    def forget(self) -> None:
+        """Give up what was scanned and encoded: shares are dealt anew."""
+        self.scanned.clear()
+        self.corpora.clear()
 
     # Training.
 
@@ -232,21 +247,21 @@ class ClusterWorker:
             How the rows that the owner merges have changed here.
         """
         start = time.perf_counter()
-        self.finish(*merged)
+        self.finish(planned.number - 1, *merged)
         middle = time.perf_counter()
-        counts: list[Counts] = [NO_COUNTS]
         if self.trained < planned.number:
-            rate = planned.learning_rate
+            rate, counts = planned.learning_rate, [NO_COUNTS]
             for share, first, end in planned.units.get(me, ()):
                 found = self.train_units(planned, rate, share, first, end)
                 rate += planned.slope * total(found)[0]
                 counts += found
-            self.trained = planned.number
+            self.trained, self.counts = planned.number, total(counts)
+        # Of a round that is planned again without a lost worker, other rows than before.
         self.rows = [by_owner(rows, owners) for rows, _ in planned.due]
         trained = time.perf_counter()
         changes = list(self.pool.map(self.changes_for, range(owners)))
         merge_seconds = middle - start + time.perf_counter() - trained
-        return [RoundReport(total(counts), trained - middle, merge_seconds), *changes]
+        return [RoundReport(self.counts, trained - middle, merge_seconds), *changes]
 
     def train_units(self, planned: Round, rate: float, share: int, first: int, end: int) -> list[Counts]:
         job, workers = self.job(share)
@@ -285,12 +300,12 @@ class ClusterWorker:
             start = part.stop
         return out
 
-    def finish(self, *merged: NDArray[np.float32]) -> None:
-        """Put in place what all owners merged, if that is still to be done."""
-        if not merged or self.merged == self.trained:
+    def finish(self, number: int, *merged: NDArray[np.float32]) -> None:
+        """Put in place what all owners merged of the round of this number, if that is still to be done."""
+        if not merged or self.merged >= number:
             return
         list(self.pool.map(self.put, range(len(merged)), merged))
-        self.merged = self.trained
+        self.merged = number
 
     def put(self, owner: int, merged: NDArray[np.float32]) -> None:
         start = 0
@@ -301,9 +316,9 @@ class ClusterWorker:
 
     # When another worker was lost.
 
-    def where(self) -> tuple[int, int]:
-        """Numbers of the last rounds that were trained and merged here."""
-        return self.trained, self.merged
+    def where(self) -> WorkerPlace:
+        """How far this one has come."""
+        return WorkerPlace(self.trained, self.merged, tuple(self.corpora))
 
     def state(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Both matrices, every row as it was last merged."""

@@ -11,8 +11,8 @@ from typing import Any
 
 from fastsgns import checkpoint, cluster, formats
 from fastsgns.checks import check_integer, check_real
-from fastsgns.cluster import Cluster, WorkerLost
-from fastsgns.clusterrun import MOST_ATTEMPTS, ClusterRun
+from fastsgns.cluster import MOST_ATTEMPTS, Cluster, WorkerLost
+from fastsgns.clusterrun import ClusterRun
 from fastsgns.clusterworker import ShareSize
 from fastsgns.interrupts import terminations_interrupt
 from fastsgns.progress import progress_bar
@@ -106,8 +106,9 @@ def train(
     >>> model = distributed.train("wiki/", num_workers=4, vector_size=300)  # doctest: +SKIP
     """
     for name, remedy in REFUSED.items():
-        if parameters.get(name) not in (None, False):
-            raise ValueError(f"{name}={parameters[name]!r} is not for training on a cluster: {remedy}")
+        value = parameters.get(name)
+        if value is not None and value is not False:
+            raise ValueError(f"{name}={repr(value)[:40]} is not for training on a cluster: {remedy}")
     for name, value in (("num_workers", num_workers), ("workers_per_node", workers_per_node)):
         if value is not None:
             check_integer(name, value, 1, 2**12)
@@ -125,8 +126,6 @@ def train(
     try:
         with terminations_interrupt():
             start = time.perf_counter()
-            if text.sizes:
-                workers.check_files(text.shares, text.sizes)
             sizes = prepare(model, workers, text)
             model._scan_seconds = time.perf_counter() - start
             ClusterRun(model, workers, sizes, round_words).run()
@@ -146,14 +145,17 @@ def shares_of(model: Word2Vec) -> int | None:
 
 def prepare(model: Word2Vec, workers: Cluster, text: Text) -> dict[int, ShareSize]:
     """Build the model's vocabulary and the workers' encoded corpus; gives the size of each share."""
-    for _ in range(MOST_ATTEMPTS):
-        deal = deal_shares(len(text.shares), sorted(workers.workers))
+    for attempt in range(MOST_ATTEMPTS):
         try:
+            if attempt:
+                workers.revive()
+            if text.sizes:
+                workers.check_files(text.shares, text.sizes)
+            deal = deal_shares(len(text.shares), sorted(workers.workers))
             vocabulary = scan(model, workers, text, deal)
             sizes = workers.encode(vocabulary)
         except WorkerLost as error:
-            logger.warning("the corpus is scanned again: %s", error)
-            workers.revive()
+            logger.warning("the corpus is scanned again, as a worker was lost: %s", error)
             continue
         for worker, shares in deal.items():
             if not any(sizes[share].words for share in shares):
