@@ -65,6 +65,7 @@ class ClusterRun:
         self.last: RunningRound | None = None  # what was handed out last, if it is not merged everywhere
         self.handed_out = 0  # number of that round
         self.again: Round | None = None  # what is to be handed out again
+        self.recovered, self.losses = -1, 0  # what was merged when workers were last lost, and how often that was so
         self.boundary: Round | None = None  # trained, and all are to stop until it is merged
         self.sent_bytes = self.rounds = 0
         self.train_seconds = self.merge_seconds = 0.0  # of all workers together
@@ -237,6 +238,10 @@ class ClusterRun:
         """Go on without a lost worker, or with what replaces it, from what was merged last."""
         before = [self.last] if self.last and self.last not in self.under_way else []
         merged = self.workers.recover([*before, *self.under_way])
+        self.losses = self.losses + 1 if merged == self.recovered else 1
+        self.recovered = merged
+        if self.losses > MOST_ATTEMPTS:  # of memory, say, that they need more of than there is
+            raise RuntimeError(f"workers were lost {self.losses} times in round {merged + 1}: {RESUME}")
         self.under_way, self.last = [], None
         if self.boundary and self.boundary.number > merged:
             self.boundary = None

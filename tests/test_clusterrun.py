@@ -287,6 +287,19 @@ def test_workers_lost_again_and_again(train):
         train(ray)
 
 
+def test_a_round_in_which_workers_are_lost_again_and_again(train, monkeypatch):
+    start_round = cluster.Cluster.start_round
+
+    def lose_and_start(self, planned, before):
+        if planned.number >= 4:
+            self.ray.lose(self.workers[1].number, False)
+        return start_round(self, planned, before)
+
+    monkeypatch.setattr(cluster.Cluster, "start_round", lose_and_start)
+    with pytest.raises(RuntimeError, match=r"workers were lost 6 times in round \d: .*resume=True"):
+        train()
+
+
 def test_errors_of_workers_are_raised_as_they_are(train, tmp_path):
     path = tmp_path / "bad.txt"
     path.write_bytes(TEXT.encode() + b"\xff\n")

@@ -194,12 +194,13 @@ def test_datasets(nodes, kind):
 
 @needs_ray
 def test_workers_that_are_killed_are_replaced(undisturbed, text, workers_of):
-    processes = []
+    processes, killed = [], []
 
     def kill(workers, number):
         if number == 1:
             processes.append(asked(workers.workers[1], lambda self: os.getpid()))
-        elif number == 4:
+        elif number == 4 and not killed:  # the round comes again
+            killed.append(number)
             ray.kill(workers.workers[0], no_restart=False)
         elif number == 8 and processes:
             os.kill(processes.pop(), signal.SIGKILL)
