@@ -136,6 +136,8 @@ class ClusterWorker:
         self.trained = self.merged = -1  # numbers of the last rounds; -1: there are no matrices yet
         self.rows: list[list[NDArray[np.int64]]] = []  # input and output rows due in the round trained, by owner
         self.last: list[NDArray[np.float32]] = []  # last changes of the rows that are merged here
+        # The number of the round they come from, and for its rows what was there before it: places and changes.
+        self.before: tuple[int, list[tuple[NDArray[np.int64], NDArray[np.float32]]]] = (0, [])
         self.buffers: defaultdict[int, Buffer] = defaultdict(Buffer)  # of changes, by owner; -1: of those merged here
         self.counts = NO_COUNTS  # of the round trained
 
@@ -217,7 +219,7 @@ class ClusterWorker:
                 copies[-1][:] = given
         self.tables, self.frozen = sampling_tables(counts, self.options), frozen
         self.jobs.clear()
-        self.last = []
+        self.last, self.before = [], (0, [])
         self.trained = self.merged = merged
 
     def job(self, share: int) -> tuple[Job, list[Worker]]:
@@ -289,14 +291,18 @@ class ClusterWorker:
         out = self.buffers[-1].of(n, dim)
         shape = -(-len(self.base[0]) // owners), dim
         if not self.last or self.last[0].shape != shape:  # no round before, or one with other owners
-            self.last = [np.zeros(shape, np.float32) for _ in planned.due]
-        start = 0
+            self.last, self.before = [np.zeros(shape, np.float32) for _ in planned.due], (0, [])
+        number, before = self.before
+        if number == planned.number:  # a round that was lost is merged again
+            for last, (places, their_last) in zip(self.last, before, strict=True):
+                last[places] = their_last
+        self.before, start = (planned.number, []), 0
         for (rows, factors), last in zip(planned.due, self.last, strict=True):
             mine = rows % owners == owner
-            part = slice(start, start + int(mine.sum()))
-            merge_changes(
-                [of_worker[part] for of_worker in changes], factors[mine], last, rows[mine] // owners, out[part]
-            )
+            places = rows[mine] // owners
+            self.before[1].append((places, last[places]))
+            part = slice(start, start + len(places))
+            merge_changes([of_worker[part] for of_worker in changes], factors[mine], last, places, out[part])
             start = part.stop
         return out
 

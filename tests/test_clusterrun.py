@@ -92,7 +92,8 @@ def test_undisturbed(undisturbed, text):
     assert [model.wv.get_vecattr(word, "count") for word in model.wv.index_to_key] == same_vocabulary
     assert model.corpus_total_words == one.corpus_total_words == WORDS
     assert model.corpus_count == one.corpus_count == 150
-    assert model.report["rounds"] > 4 and model.report["num_workers"] == 3 and model.report["sent_bytes"] > 0
+    report = model.report["cluster"]
+    assert report["rounds"] > 4 and report["num_workers"] == 3 and report["sent_bytes"] > 0
     assert model.loss_history == pytest.approx(one.loss_history, rel=0.1)
 
 
@@ -116,7 +117,7 @@ def test_a_worker_lost_at_any_moment(undisturbed, train, room, objects):
     for seed, moment in enumerate(moments(LOSSES, room, objects, most=calls)):
         model = train(fakeray.FakeRay(seed, {moment: (seed % 3, objects)}, room))
         same_work(model, expected)
-        found.append(model.report["num_workers"])
+        found.append(model.report["cluster"]["num_workers"])
     if room:
         assert set(found) == {3}
     else:

@@ -148,7 +148,7 @@ def undisturbed(nodes, text):
 def test_files(undisturbed, one_machine):
     check(undisturbed, one_machine)
     assert undisturbed.wv.index_to_key == one_machine.wv.index_to_key
-    assert undisturbed.report["num_workers"] == 3 and undisturbed.report["rounds"] >= 12
+    assert undisturbed.report["cluster"]["num_workers"] == 3 and undisturbed.report["cluster"]["rounds"] >= 12
     near = [word for word, _ in undisturbed.wv.most_similar("topic3_1", topn=5)]
     assert sum(word.startswith("topic3_") for word in near) >= 4
 
@@ -207,7 +207,7 @@ def test_workers_that_are_killed_are_replaced(undisturbed, text, workers_of):
 
     workers_of(kill)
     model = distributed.train(text, **OPTIONS)
-    assert not processes and model.report["num_workers"] == 3
+    assert not processes and model.report["cluster"]["num_workers"] == 3
     assert model.report["pairs"] == undisturbed.report["pairs"]
     check(model, undisturbed)
 
@@ -244,7 +244,7 @@ def test_a_node_that_is_lost_is_done_without(nodes, undisturbed, text, workers_o
     workers_of(remove)
     model = distributed.train(text, **{**OPTIONS, "num_workers": 4})
     nodes.add_node(num_cpus=1, object_store_memory=2**27)
-    assert not found and model.report["num_workers"] == 3
+    assert not found and model.report["cluster"]["num_workers"] == 3
     check(model, undisturbed)
 
 
@@ -294,7 +294,7 @@ def test_a_driver_that_ends_leaves_a_checkpoint_to_go_on_from(nodes, text, tmp_p
     )
     assert seen == [epochs - 1, epochs] and model.epochs_trained == epochs == len(model.loss_history)
     assert model.report["pairs"] == pytest.approx(undisturbed.report["pairs"] * epochs / 3, rel=0.001)
-    assert model.report["num_workers"] == 2
+    assert model.report["cluster"]["num_workers"] == 2
     assert state["result"]["loss_history"] == model.loss_history[: epochs - 2]
 
 
