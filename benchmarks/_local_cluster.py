@@ -31,6 +31,9 @@ class LocalCluster:
     def everywhere(self, call: Callable[[int, ClusterWorker], Any]) -> list[Any]:
         return list(self.pool.map(lambda item: call(*item), self.workers.items()))
 
+    def check_files(self, shares: Mapping[int, Share], sizes: Mapping[str, int]) -> None:
+        """All see what this process sees."""
+
     def scan(self, shares: Mapping[int, Share], deal: Mapping[int, list[int]], progress: Any) -> WordCounts:
         self.shares = {worker: list(numbers) for worker, numbers in deal.items()}
         return reduce(
@@ -60,7 +63,7 @@ class LocalCluster:
         return list(running.reports.values())
 
     def finish(self, running: RunningRound) -> None:
-        self.everywhere(lambda _, worker: worker.finish(*running.merged))
+        self.everywhere(lambda _, worker: worker.finish(running.planned.number, *running.merged))
 
     def state(self) -> Any:
         return self.workers[0].state()

@@ -232,19 +232,20 @@ def test_a_worker_lost_while_it_scans(undisturbed, text, monkeypatch):
 @needs_ray
 def test_a_node_that_is_lost_is_done_without(nodes, undisturbed, text, workers_of, monkeypatch):
     monkeypatch.setattr(cluster, "RESTART_SECONDS", 4.0)
-    found = {}
+    used, removed = [], []
 
     def remove(workers, number):
         if number == 1:
-            found["node"] = asked(workers.workers[1], lambda self: ray.get_runtime_context().get_node_id())
-        elif number == 5 and "node" in found:
-            (node,) = [node for node in nodes.worker_nodes if node.node_id == found.pop("node")]
-            nodes.remove_node(node, allow_graceful=False)
+            for worker in workers.workers.values():
+                used.append(asked(worker, lambda self: ray.get_runtime_context().get_node_id()))
+        elif number == 5 and not removed:  # the round comes again
+            removed.append(next(node for node in nodes.worker_nodes if node.node_id in used))  # not the head
+            nodes.remove_node(removed[0], allow_graceful=False)
 
     workers_of(remove)
     model = distributed.train(text, **{**OPTIONS, "num_workers": 4})
     nodes.add_node(num_cpus=1, object_store_memory=2**27)
-    assert not found and model.report["cluster"]["num_workers"] == 3
+    assert removed and model.report["cluster"]["num_workers"] == 3
     check(model, undisturbed)
 
 

@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 
 from fastsgns import FrozenPhrases, KeyedVectors, Phrases, Word2Vec, cache, formats, trainer
-from fastsgns.checkpoint import CheckpointFile, identity
+from fastsgns.checkpoint import CheckpointFile, identity, text_identity
 from fastsgns.corpus import Corpus, encode_files
 from fastsgns.files import new_file
 from fastsgns.matrices import aligned_matrix, initial_vectors
@@ -115,7 +115,7 @@ def checkpoint_of(path: Path) -> tuple[CheckpointFile, TrainingOptions, Vocabula
     options = TrainingOptions(epochs=2, workers=1, sample=0.0)
     matrices = initial_vectors(len(WORDS), 2, 1), aligned_matrix(len(WORDS), 2)
     tensors = {**formats.pack_keys(WORDS), "counts": vocabulary.counts}
-    run = identity(options, corpus, vocabulary, 1.0, None, 0)
+    run = identity(options, text_identity(corpus), vocabulary, 1.0, None, 0)
     return CheckpointFile(path, 10**9, run, tensors, *matrices, options), options, vocabulary, corpus
 
 
