@@ -132,9 +132,10 @@ def build_parser() -> argparse.ArgumentParser:
     )  # fmt: skip
     sub.add_argument("--json", action="store_true", help="print JSON")
 
-    from fastsgns import cli_phrases  # which imports this file
+    from fastsgns import cli_phrases, cli_pictures  # which import this file
 
     cli_phrases.add_command(command)
+    cli_pictures.add_commands(command)
 
     sub = command("demo", run_demo, "Train on the documentation inside this Python; no download.")
     sub.add_argument("folder", nargs="?", default="fastsgns-demo", help="for text and model (default: %(default)s)")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -150,6 +151,121 @@ class KeyedVectors(OlderNames, Storage):
         if copy_vecattrs:
             other.expandos |= {name: values[rows] for name, values in self.expandos.items()}
         return other
+
+    def plot(
+        self,
+        words: int | Iterable[Key] | None = None,
+        method: str = "tsne",
+        *,
+        ax: Any = None,
+        path: PathLike | None = None,
+        clusters: int | None = None,
+        seed: int = 1,
+    ) -> Any:
+        """Draw a map of words: near by cosine is near on the map as far as it can be, colours are clusters by k-means.
+
+        Labels are beside their points and never over one another; the figure grows until all have room. Chinese,
+        Japanese and Korean are drawn in a font that is installed and has the glyphs. No display is needed.
+
+        Parameters
+        ----------
+        words : int or iterable of keys, optional
+            The words to show, or how many of the most frequent, at most 2,000; by default 200, or all of fewer.
+        method : {"tsne", "pca", "umap"}
+            t-SNE (van der Maaten and Hinton 2008) keeps neighbours together; PCA shows the plane of most variance, in
+            which directions mean something; UMAP (McInnes et al. 2018) needs the extra "umap".
+        ax : matplotlib.axes.Axes, optional
+            To draw on; what was on it is cleared. By default a new figure.
+        path : path, optional
+            Write the figure to this file, of the kind of its suffix: .png, .svg, .pdf. It is not shown then.
+        clusters : int, optional
+            Colours, up to 10; by default some that suit the number of words.
+        seed : int, default 1
+            The same one gives the same picture.
+
+        Returns
+        -------
+        matplotlib.axes.Axes
+
+        Raises
+        ------
+        ImportError
+            If matplotlib, or what the method needs, is not installed: both are in the extra "plot".
+        KeyError
+            If a word is not present.
+        ValueError
+            If there are no words, or more are asked for than there are or fit.
+
+        Warns
+        -----
+        UserWarning
+            If labels are left out for want of room, or no installed font has a character.
+
+        Examples
+        --------
+        >>> wv = KeyedVectors.from_arrays(["a", "b", "c"], np.eye(3, dtype=np.float32))
+        >>> ax = wv.plot(["a", "c"], "pca", path="map.png")  # doctest: +SKIP
+        """
+        from fastsgns import plotting  # and its matplotlib, which few need
+
+        return plotting.draw_map(self, words, method, ax=ax, path=path, clusters=clusters, seed=seed)
+
+    def explore(
+        self,
+        path: PathLike,
+        words: int | Iterable[Key] | None = None,
+        method: str = "auto",
+        *,
+        clusters: int = 10,
+        title: str | None = None,
+        seed: int = 1,
+    ) -> Path:
+        """Write a page for a browser: a map of words to zoom and search, with neighbours and analogies.
+
+        The page is one HTML file that loads nothing from anywhere. It computes what `most_similar` does with
+        ``restrict_vocab`` at the number of words on it; cosines agree within 3e-5, so that keys of all but equal cosine
+        may change places. Its size is about 2.7 bytes a word and dimension.
+
+        Parameters
+        ----------
+        path : path
+            The file to write, such as page.html.
+        words : int or iterable of keys, optional
+            The words on the page, or how many of the most frequent; by default 20,000, or all if they are fewer.
+        method : {"auto", "tsne", "pca", "umap"}
+            As in `plot`; "auto" is t-SNE if scikit-learn is installed (extra "plot"), else PCA with a warning.
+        clusters : int, default 10
+            Colours, up to 10.
+        title : str, optional
+            Of the page.
+        seed : int, default 1
+            The same one gives the same page.
+
+        Returns
+        -------
+        pathlib.Path
+            `path`.
+
+        Raises
+        ------
+        ImportError
+            If what the method needs is not installed.
+        KeyError
+            If a word is not present.
+        OSError
+            If the file cannot be written; before the work begins where that is seen.
+        ValueError
+            If there are no words, or more are asked for than there are.
+
+        Examples
+        --------
+        >>> wv = KeyedVectors.from_arrays(["a", "b", "c"], np.eye(3, dtype=np.float32))
+        >>> wv.explore("page.html", method="pca")  # doctest: +SKIP
+        PosixPath('page.html')
+        """
+        from fastsgns import explorer
+
+        return explorer.write_page(self, path, words, method, clusters=clusters, title=title, seed=seed)
 
     def to_gensim(self) -> Any:
         """A gensim.models.KeyedVectors with copies of keys, vectors and attributes.

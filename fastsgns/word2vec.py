@@ -428,6 +428,31 @@ class Word2Vec(VocabularyBuilder):
         """The mean loss per pair of the last epoch; 0 before any. (gensim's is a running sum.)"""
         return self.loss_history[-1] if self.loss_history else 0.0
 
+    def plot_loss(self, *, ax: Any = None, path: str | os.PathLike[str] | None = None) -> Any:
+        """Plot `loss_history`, the mean loss per pair of each epoch.
+
+        Parameters
+        ----------
+        ax : matplotlib.axes.Axes, optional
+            To draw on; by default a new figure.
+        path : path, optional
+            Write the figure to this file, of the kind of its suffix: .png, .svg, .pdf. It is not shown then.
+
+        Returns
+        -------
+        matplotlib.axes.Axes
+
+        Raises
+        ------
+        ImportError
+            If matplotlib, of the extra "plot", is not installed.
+        ValueError
+            If no epoch was trained.
+        """
+        from fastsgns import plotting  # and its matplotlib, which few need
+
+        return plotting.draw_loss(self.loss_history, ax=ax, path=path)
+
     def predict_output_word(self, context_words_list: Iterable[Any], topn: int = 10) -> list[tuple[Any, float]] | None:
         """The most probable centre words amid given context words.
 

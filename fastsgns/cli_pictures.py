@@ -1,0 +1,71 @@
+"""The commands `fastsgns plot` and `fastsgns explore`: a picture, and a page, of a map of words."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from fastsgns.cli import UsageError, add_model, check_output, key_of, load_vectors, positive
+from fastsgns.explorer import DEFAULT_WORDS as EXPLORER_WORDS
+from fastsgns.layout import METHODS
+from fastsgns.plotting import DEFAULT_WORDS as PLOT_WORDS
+
+__all__ = ["add_commands"]
+
+
+def add_commands(command: Callable[[str, Any, str], argparse.ArgumentParser]) -> None:
+    """Add the commands, by the function that makes the parser of one."""
+    sub = command("plot", plot, "Draw a map of words, labelled and coloured by cluster.")
+    add_model(sub)
+    sub.add_argument("words", nargs="*", metavar="WORD", help="words to show, instead of the most frequent")
+    add_output(sub, "map.png, map.svg or map.pdf")
+    add_layout(sub, METHODS, "tsne", PLOT_WORDS)
+
+    sub = command("explore", explore, "Write a page that shows a map of words, their neighbours and analogies.")
+    add_model(sub)
+    add_output(sub, "page.html")
+    add_layout(sub, ("auto", *METHODS), "auto", EXPLORER_WORDS)
+    sub.add_argument("--title", metavar="TEXT", help="of the page (default: the name of the model's file)")
+
+
+def add_output(sub: argparse.ArgumentParser, kinds: str) -> None:
+    sub.add_argument("-o", "--output", required=True, metavar="OUT", help=f"file to write: {kinds}")
+
+
+def add_layout(sub: argparse.ArgumentParser, methods: tuple[str, ...], default: str, most: int) -> None:
+    text = f"show the N most frequent words (default: {most:,}, or all if they are fewer)"
+    sub.add_argument("-n", "--words", dest="top", type=positive, metavar="N", help=text)
+    text = "tsne needs the extra plot, umap the extra umap" + (
+        "; auto: tsne if it is there" if "auto" in methods else ""
+    )
+    sub.add_argument("--method", choices=methods, default=default, help=f"{text} (default: %(default)s)")
+    sub.add_argument("--clusters", type=positive, metavar="N", help="colours, up to 10")
+    sub.add_argument("--seed", type=int, default=1, metavar="N", help="of everything random (default: %(default)s)")
+
+
+def check_page(args: argparse.Namespace) -> None:
+    """Refuse before the work what could not be written after it, and what would overwrite the model."""
+    check_output(args.output, [])
+    if Path(args.output).resolve() == Path(args.model).resolve():
+        raise UsageError(f"{args.output}: is the model; choose another file for the output")
+
+
+def plot(args: argparse.Namespace) -> None:
+    if args.words and args.top:
+        raise UsageError("give words or --words N, not both")
+    check_page(args)
+    vectors = load_vectors(args.model)
+    words = [key_of(vectors, word) for word in args.words] or args.top
+    vectors.plot(words, args.method, path=args.output, clusters=args.clusters, seed=args.seed)
+    print(f"{args.output}: written")
+
+
+def explore(args: argparse.Namespace) -> None:
+    check_page(args)
+    vectors = load_vectors(args.model)
+    title = Path(args.model).name if args.title is None else args.title
+    options = {} if args.clusters is None else {"clusters": args.clusters}
+    page = vectors.explore(args.output, args.top, args.method, title=title, seed=args.seed, **options)
+    print(f"{page}: {page.stat().st_size / 1e6:.1f} MB, to be opened in a browser")
