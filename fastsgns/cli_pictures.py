@@ -37,7 +37,7 @@ def add_output(sub: argparse.ArgumentParser, kinds: str) -> None:
 def add_layout(sub: argparse.ArgumentParser, methods: tuple[str, ...], default: str, most: int) -> None:
     text = f"show the N most frequent words (default: {most:,}, or all if they are fewer)"
     sub.add_argument("-n", "--words", dest="top", type=positive, metavar="N", help=text)
-    text = "tsne needs the extra plot, umap the extra umap" + (
+    text = "tsne, minutes for 20,000 words, needs the extra plot; umap the extra umap" + (
         "; auto: tsne if it is there" if "auto" in methods else ""
     )
     sub.add_argument("--method", choices=methods, default=default, help=f"{text} (default: %(default)s)")

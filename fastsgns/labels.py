@@ -90,7 +90,7 @@ def candidates(point: NDArray[np.float64], half: NDArray[np.float64], near: floa
 def leader(point: NDArray[np.float64], center: NDArray[np.float64], half: NDArray[np.float64]) -> NDArray[np.float64]:
     """Points along the line from a point to the edge of its label."""
     edge = np.clip(point, center - half, center + half)
-    return point + np.linspace(0.2, 0.95, 8)[:, np.newaxis] * (edge - point)
+    return point + np.linspace(0.1, 0.98, 24)[:, np.newaxis] * (edge - point)
 
 
 def overlaps(first: NDArray[np.float64], second: NDArray[np.float64]) -> NDArray[np.bool_]:

@@ -109,8 +109,7 @@ def lay_out(vectors: NDArray[Any], method: str, seed: int) -> NDArray[np.float32
                 places = places.fit_transform(units)
         else:
             neighbors = min(UMAP_NEIGHBORS, len(units) - 1)
-            places = engine(n_neighbors=neighbors, metric="cosine", init=places / spread * 10, random_state=seed,
-                            n_jobs=1).fit_transform(units)  # fmt: skip
+            places = engine(n_neighbors=neighbors, metric="cosine", random_state=seed, n_jobs=1).fit_transform(units)
     places = places - (places.min(axis=0) + places.max(axis=0)) / 2
     return np.asarray(places / (np.abs(places).max() or 1), np.float32)
 

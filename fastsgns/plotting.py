@@ -26,13 +26,12 @@ LABEL_POINTS, DOT_POINTS = 10, 3.5
 MOST_INCHES = 30.0
 
 
-def import_matplotlib(*modules: str) -> None:
-    """ImportError that names the extra, unless matplotlib and the others are there."""
-    for module in ("matplotlib", *modules):
-        try:
-            __import__(module)
-        except ImportError as error:
-            raise ImportError(f"plots need {module}, which is not installed: pip install 'fastsgns[plot]'") from error
+def require_matplotlib() -> None:
+    """ImportError that names the extra, unless matplotlib is there."""
+    try:
+        import matplotlib  # noqa: F401
+    except ImportError as error:
+        raise ImportError("plots need matplotlib, which is not installed: pip install 'fastsgns[plot]'") from error
 
 
 def draw_map(
@@ -46,7 +45,7 @@ def draw_map(
     seed: int = 1,
 ) -> Any:
     """A map of words; `KeyedVectors.plot` tells the parameters."""
-    import_matplotlib()
+    require_matplotlib()
     from matplotlib import colormaps
 
     rows = choose_rows(store, words, DEFAULT_WORDS)
@@ -66,7 +65,7 @@ def draw_map(
         warnings.filterwarnings("ignore", "Glyph .* missing")  # of which fonts_for has said what matters
         own = ax is None
         width = min(MOST_INCHES, max(6.0, 0.7 * np.sqrt(len(rows))))
-        ax = new_axes(width, 0.7 * width, path) if own else ax
+        ax = new_axes(width, 0.7 * width, path, left=0.01, right=0.99, bottom=0.01, top=0.94) if own else ax
         left_out = draw_labels(ax, places, labels, colors, family)
         while left_out and own and width < MOST_INCHES:  # larger paper has more room for letters of the same size
             width = min(MOST_INCHES, 1.2 * width)
@@ -83,7 +82,7 @@ def draw_map(
 
 
 def draw_labels(ax: Any, places: NDArray[Any], labels: list[str], colors: list[Any], family: list[str]) -> int:
-    """Draw points and, where there is room, their labels, with lines to those that are farther off; tell how many."""
+    """Draw points and, where there is room, their labels, with lines to those farther off; count those left out."""
     from matplotlib.backends.backend_agg import RendererAgg
 
     ax.clear()
@@ -92,7 +91,6 @@ def draw_labels(ax: Any, places: NDArray[Any], labels: list[str], colors: list[A
     ax.scatter(*places.T, c=colors, s=DOT_POINTS**2, linewidths=0)
     figure = ax.get_figure(root=True)
     figure.draw_without_rendering()  # settles where things are
-    figure.set_layout_engine("none")
     options: dict[str, Any] = dict(size=LABEL_POINTS, family=family, ha="center", va="center", parse_math=False)
     texts = [
         ax.text(*place, label, color=color, **options)
@@ -118,12 +116,12 @@ def draw_labels(ax: Any, places: NDArray[Any], labels: list[str], colors: list[A
 
 def draw_loss(losses: Sequence[float], *, ax: Any = None, path: str | os.PathLike[str] | None = None) -> Any:
     """The loss by epochs; `Word2Vec.plot_loss` tells the parameters."""
-    import_matplotlib()
+    require_matplotlib()
     from matplotlib.ticker import MaxNLocator
 
     if not losses:
         raise ValueError("there is no loss to plot: train first")
-    ax = new_axes(6.4, 4.0, path) if ax is None else ax
+    ax = new_axes(6.4, 4.0, path, left=0.13, right=0.97, bottom=0.14, top=0.93) if ax is None else ax
     ax.plot(range(1, len(losses) + 1), losses, marker="o", markersize=4)
     ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     ax.set(xlabel="epoch", ylabel="loss, mean over pairs")
@@ -133,16 +131,19 @@ def draw_loss(losses: Sequence[float], *, ax: Any = None, path: str | os.PathLik
     return ax
 
 
-def new_axes(width: float, height: float, path: str | os.PathLike[str] | None) -> Any:
+def new_axes(width: float, height: float, path: str | os.PathLike[str] | None, **margins: float) -> Any:
     """Axes to be shown by pyplot, as in a notebook; or, for a file, of a figure that pyplot does not keep."""
-    options: dict[str, Any] = dict(figsize=(width, height), dpi=150, layout="constrained")
+    options: dict[str, Any] = dict(figsize=(width, height), dpi=150)
     if path is None:
         from matplotlib import pyplot
 
-        return pyplot.figure(**options).add_subplot()
-    from matplotlib.figure import Figure
+        figure = pyplot.figure(**options)
+    else:
+        from matplotlib.figure import Figure
 
-    return Figure(**options).add_subplot()
+        figure = Figure(**options)
+    figure.subplots_adjust(**margins)  # there is room for a title
+    return figure.add_subplot()
 
 
 def darker(color: Any) -> tuple[float, ...]:
