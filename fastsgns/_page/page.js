@@ -192,9 +192,9 @@ let stay = false; // a click on the map does not move it
 
 const choose = row => go({ word: words[row] });
 function go(state) {
-  const hash = new URLSearchParams(state).toString();
-  if (location.hash.slice(1) === hash) show();
-  else location.hash = hash;
+  const hash = `#${new URLSearchParams(state)}`;
+  if (location.hash !== hash) history.pushState(null, "", hash); // hashchange comes only by hand, and by Back
+  show();
 }
 
 function list(ol, found) {
@@ -332,7 +332,7 @@ const ACTIONS = {
   "-": () => moving(200).call(zoom.scaleBy, 1 / 1.6),
   "0": () => moving(500).call(zoom.transform, d3.zoomIdentity),
   "/": () => { find.focus(); find.select(); },
-  Escape: () => { if (location.hash) location.hash = ""; },
+  Escape: () => { if (location.hash.length > 1) go({}); },
 };
 ACTIONS["="] = ACTIONS["+"];
 const MOVES = { ArrowLeft: [1, 0], ArrowRight: [-1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] };
