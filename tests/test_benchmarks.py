@@ -243,3 +243,24 @@ def test_soak_misses_no_file_or_thread(capsys):
             for n in range(100)
         ]
         assert not soak.verdict(samples, 2.0)
+
+
+def test_distributed_quality(tmp_path):
+    text = tmp_path / "text.txt"
+    text.write_text("red green blue\none two three\n" * 400, encoding="utf-8")
+    pairs = tmp_path / "pairs.tsv"
+    pairs.write_text("red\tgreen\t9\none\ttwo\t8\nred\ttwo\t1\nblue\tone\t2\n", encoding="utf-8")
+    found = tmp_path / "found.json"
+    printed = run(
+        "distributed_quality.py", "--corpus", text, "--pairs", pairs, "--workers", "1", "3", "--seeds", "1", "2",
+        "--dim", "16", "--epochs", "2", "--json", found, "--plot", tmp_path / "plot.png", cwd=tmp_path,
+    )  # fmt: skip
+    runs = json.loads(found.read_text(encoding="utf-8"))["runs"]
+    assert [run["workers"] for run in runs] == [1, 3, 1, 3] and {run["words"] for run in runs} == {2400}
+    assert "| 2,400 | 3 |" in printed and (tmp_path / "plot.png").stat().st_size > 1000
+
+
+def test_distributed_traffic_is_a_small_share_of_both_matrices(tmp_path):
+    printed = run("distributed.py", "traffic", "--rounds", "100", cwd=tmp_path)
+    share = float(re.search(r"([0-9.]+) % of both matrices", printed)[1])
+    assert 0.5 < share < 5
