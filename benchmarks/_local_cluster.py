@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from functools import reduce
 from typing import Any
 
@@ -22,9 +21,8 @@ class LocalCluster:
 
     threads = 1
 
-    def __init__(self, num_workers: int, options: TrainingOptions) -> None:
-        options = replace(options, workers=self.threads)
-        self.workers = {number: ClusterWorker(options, "strict") for number in range(num_workers)}
+    def __init__(self, num_workers: int) -> None:
+        self.workers = {number: ClusterWorker(self.threads, "strict") for number in range(num_workers)}
         self.pool = ThreadPoolExecutor(os.cpu_count() or 1)
         self.shares: dict[int, list[int]] = {}
 
@@ -44,8 +42,8 @@ class LocalCluster:
         sizes = self.everywhere(lambda _, worker: worker.encode(vocabulary))
         return {share: size for of_worker in sizes for share, size in of_worker.items()}
 
-    def begin(self, counts: Any, state: Any, frozen: Any) -> None:
-        self.everywhere(lambda _, worker: worker.begin(counts, *state, frozen, 0))
+    def begin(self, options: TrainingOptions, counts: Any, state: Any, frozen: Any) -> None:
+        self.everywhere(lambda _, worker: worker.begin(options, counts, *state, frozen, 0))
 
     def start_round(self, planned: Round, before: RunningRound | None) -> RunningRound:
         owners, merged = min(len(self.workers), MOST_OWNERS), before.merged if before else []

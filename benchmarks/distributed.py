@@ -146,9 +146,9 @@ def core_speed(args: argparse.Namespace) -> float:
 def row_seconds(args: argparse.Namespace, counts: Any) -> dict[str, float]:
     """Of one thread, for each row that is due: gathering changes, adding those of another worker, putting in place."""
     options = TrainingOptions(workers=1)
-    worker = ClusterWorker(options, "strict")
+    worker = ClusterWorker(1, "strict")
     matrices = [np.zeros((args.vocabulary, args.dim), np.float32) for _ in range(2)]
-    worker.begin(counts, matrices[0], matrices[1], None, 0)
+    worker.begin(options, counts, matrices[0], matrices[1], None, 0)
     course = Course(counts, options, [args.words], args.words // 800)
     for _ in range(50):
         planned = course.plan({0: [0]})

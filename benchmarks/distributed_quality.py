@@ -36,7 +36,7 @@ def trained(text: Path, workers: int, seed: int, args: argparse.Namespace) -> Wo
     if workers == 1:
         return Word2Vec(corpus_file=text, **parameters)
     model = Word2Vec(**parameters)
-    cluster: Any = LocalCluster(workers, model.options())
+    cluster: Any = LocalCluster(workers)
     sizes = prepare(model, cluster, cut(text, None, SHARES_A_WORKER * workers, workers))
     ClusterRun(model, cluster, sizes, args.round_words).run()
     return model

@@ -6,7 +6,7 @@ import logging
 import math
 import socket
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -99,7 +99,6 @@ class Cluster:
         Each takes so many of its node's cores; by default there are as many workers on a node as must be.
     threads : int, optional
         Of a worker; by default, one for each core that it takes.
-    options : TrainingOptions
     errors : str
         What to do about invalid UTF-8.
     start_seconds : float
@@ -117,7 +116,6 @@ class Cluster:
         num_workers: int,
         workers_per_node: int | None,
         threads: int | None,
-        options: TrainingOptions,
         errors: str,
         start_seconds: float,
     ) -> None:
@@ -129,13 +127,12 @@ class Cluster:
         on_a_node = workers_per_node or math.ceil(num_workers / len(cores))
         self.cores = max(1, min(cores) // on_a_node)
         self.threads = threads or self.cores
-        options = replace(options, workers=self.threads)
         # Ray restarts none by itself: one that knows nothing would answer calls of a lost one, or nobody ever, if there
         # is no room for it. As it is, they all come to an end.
         actor = ray.remote(ClusterWorker).options(
             num_cpus=self.cores, max_restarts=0, max_task_retries=0, scheduling_strategy="SPREAD"
         )
-        self.start = partial(actor.remote, options, errors)
+        self.start = partial(actor.remote, self.threads, errors)
         self.shares: dict[int, list[int]] = {}
         self.done: list[Callable[[int, Sequence[int]], Any]] = []  # what a worker must be told before it can train
         self.first_state: Any = None  # until all workers have it
@@ -247,9 +244,11 @@ class Cluster:
             sizes |= of_worker
         return sizes
 
-    def begin(self, counts: NDArray[np.int64], state: State, frozen: NDArray[np.bool_] | None) -> None:
+    def begin(
+        self, options: TrainingOptions, counts: NDArray[np.int64], state: State, frozen: NDArray[np.bool_] | None
+    ) -> None:
         """Give every worker the matrices."""
-        self.counts, self.frozen = self.ray.put(counts), frozen
+        self.options, self.counts, self.frozen = options, self.ray.put(counts), frozen
         self.first_state = self.ray.put(state[0]), self.ray.put(state[1])
         try:
             self.get([self.begin_one(worker, self.first_state, 0) for worker in self.workers])
@@ -259,7 +258,7 @@ class Cluster:
         self.first_state = None
 
     def begin_one(self, worker: int, state: Any, merged: int) -> Any:
-        return self.workers[worker].begin.remote(self.counts, *state, self.frozen, merged)
+        return self.workers[worker].begin.remote(self.options, self.counts, *state, self.frozen, merged)
 
     # Training.
 

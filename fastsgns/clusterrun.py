@@ -97,7 +97,7 @@ class ClusterRun:
         """Train to the end."""
         model = self.model
         self.call("on_train_begin")
-        self.workers.begin(self.counts, (model.wv.vectors, model.syn1neg), self.frozen)
+        self.workers.begin(self.options, self.counts, (model.wv.vectors, model.syn1neg), self.frozen)
         with self.bar or nullcontext():
             if not self.course.finished:
                 self.call("on_epoch_begin")

@@ -121,14 +121,13 @@ class ClusterWorker:
 
     Parameters
     ----------
-    options : TrainingOptions
-        `workers` of them are its threads.
+    threads : int
     errors : {"strict", "replace", "ignore"}
         What to do about invalid UTF-8.
     """
 
-    def __init__(self, options: TrainingOptions, errors: str) -> None:
-        self.options, self.errors, self.threads = options, errors, options.workers
+    def __init__(self, threads: int, errors: str) -> None:
+        self.threads, self.errors = threads, errors
         self.pool = ThreadPoolExecutor(self.threads, thread_name_prefix="cluster-worker")
         self.scanned: dict[int, Scanned] = {}
         self.corpora: dict[int, Corpus] = {}
@@ -199,6 +198,7 @@ class ClusterWorker:
 
     def begin(
         self,
+        options: TrainingOptions,
         counts: NDArray[np.int64],
         vectors: NDArray[np.float32],
         outputs: NDArray[np.float32],
@@ -217,7 +217,7 @@ class ClusterWorker:
             for copies in (self.base, self.own):
                 copies.append(aligned_matrix(*given.shape))
                 copies[-1][:] = given
-        self.tables, self.frozen = sampling_tables(counts, self.options), frozen
+        self.options, self.tables, self.frozen = options, sampling_tables(counts, options), frozen
         self.jobs.clear()
         self.last, self.before = [], (0, [])
         self.trained = self.merged = merged

@@ -119,9 +119,8 @@ def train(
     ray = cluster.connect(address)
     num_workers = num_workers or sum(node["Alive"] and "CPU" in node["Resources"] for node in ray.nodes())
     text = cut(corpus, column, shares_of(model) or SHARES_A_WORKER * num_workers, num_workers)
-    workers = Cluster(
-        ray, num_workers, workers_per_node, parameters.get("workers"), model.options(), model.errors, start_timeout
-    )  # fmt: skip
+    threads = parameters.get("workers")
+    workers = Cluster(ray, num_workers, workers_per_node, threads, model.errors, start_timeout)
     model.workers = workers.threads
     try:
         with terminations_interrupt():

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import fakeray
-from fastsgns import cluster, clusterworker, course, distributed, trainer
+from fastsgns import cluster, clusterworker, course, distributed, trainer, word2vec
 from fastsgns.clusterworker import ClusterWorker
 
 RNG = np.random.default_rng(5)
@@ -102,6 +102,12 @@ def trainer_on_one_machine(text):
 
     options = {name: value for name, value in OPTIONS.items() if name not in ("num_workers", "round_words")}
     return Word2Vec(corpus_file=text, **options)
+
+
+def test_noise_words_by_the_size_of_the_whole_corpus(train, monkeypatch):
+    monkeypatch.setattr(word2vec, "negatives_for", lambda words: 3 if words == WORDS else 20)
+    automatic, three = train(negative="auto"), train(negative=3)
+    assert automatic.report["dot_products"] == three.report["dot_products"]
 
 
 def moments(n, *seed, most):

@@ -37,7 +37,7 @@ class Team:
 
     def __init__(self, shares, n, owners=None, frozen=None, dim=16, round_words=UNIT * 2, rules=None, **options):
         self.options = TrainingOptions(**{"workers": 1, "sample": 0.0, "epochs": 5, "alpha": 0.05, **options})
-        self.workers = {number: ClusterWorker(self.options, "strict") for number in range(n)}
+        self.workers = {number: ClusterWorker(self.options.workers, "strict") for number in range(n)}
         self.deal, self.owners = deal_shares(len(shares), range(n)), owners or n
         found = WordCounts([], np.zeros(0, np.int64), 0, 0)
         for number, worker in self.workers.items():
@@ -54,7 +54,7 @@ class Team:
         self.frozen, self.counts = frozen, self.vocabulary.counts
         vectors = initial_vectors(len(words), dim, 1)
         for worker in self.workers.values():
-            worker.begin(self.counts, vectors, aligned_matrix(len(words), dim), frozen, 0)
+            worker.begin(self.options, self.counts, vectors, aligned_matrix(len(words), dim), frozen, 0)
         self.course = Course(self.counts, self.options, [size.words for size in self.sizes], round_words)
         self.reports, self.merged, self.rounds = [], [], []
 
@@ -290,10 +290,10 @@ def test_a_worker_that_begins_late_has_the_same(text):
         team.train_round()
     team.finish()
     team.merged = []
-    new = ClusterWorker(team.options, "strict")
+    new = ClusterWorker(team.options.workers, "strict")
     new.scan({share: cuts(text, 4)[share] for share in team.deal[1]})
     new.encode(team.vocabulary)
-    new.begin(team.counts, *team.workers[0].state(), None, 3)
+    new.begin(team.options, team.counts, *team.workers[0].state(), None, 3)
     assert new.where() == WorkerPlace(3, 3, (2, 3))
     for found, expected in zip(new.state(), team.workers[1].state(), strict=True):
         np.testing.assert_array_equal(found, expected)
@@ -303,7 +303,7 @@ def test_a_worker_that_begins_late_has_the_same(text):
 
 
 def test_missing_files_are_told_of(text, tmp_path):
-    worker = ClusterWorker(TrainingOptions(workers=1), "strict")
+    worker = ClusterWorker(1, "strict")
     size = text.stat().st_size
     stretches = cut_files([text], 2)[0]
     assert worker.missing(stretches, {str(text): size}) == []
@@ -313,7 +313,7 @@ def test_missing_files_are_told_of(text, tmp_path):
 
 
 def test_forget(text):
-    worker = ClusterWorker(TrainingOptions(workers=1), "strict")
+    worker = ClusterWorker(1, "strict")
     found = worker.scan({3: cuts(text, 1)[0]})
     worker.forget()
     assert worker.encode(Vocabulary(found.words, found.counts, 0, 0)) == {} and worker.where() == WorkerPlace(
