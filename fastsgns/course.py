@@ -15,7 +15,7 @@ from fastsgns.trainer import UNIT_WORDS
 __all__ = ["Course", "Place", "Round", "Units", "default_round_words"]
 
 # Rounds of a training, unless they are asked to be longer or shorter: see docs/cluster.md for what they cost and bring.
-ROUNDS = 300
+ROUNDS = 200
 # Work units of each of several threads in the shortest round: with fewer, threads wait long for the last one.
 LEAST_UNITS = 4
 KEPT_ROUNDS = 4  # that can be gone back to
@@ -162,7 +162,7 @@ def default_round_words(words: int, workers: int, threads: int) -> int:
     Examples
     --------
     >>> default_round_words(120_000_000, workers=8, threads=1)
-    50000
+    75000
     """
     least = LEAST_UNITS * threads if threads > 1 else 1
     return max(words // (ROUNDS * workers), least * UNIT_WORDS)
