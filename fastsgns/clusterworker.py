@@ -20,7 +20,7 @@ from fastsgns import memory
 from fastsgns._rows import gather_changes, merge_changes, put_changes
 from fastsgns._train import Job, Worker
 from fastsgns.checkpoint import checksum
-from fastsgns.config import SIMD, __version__, available_cores
+from fastsgns.config import SIMD, __version__
 from fastsgns.corpus import Corpus, assemble, layout, scan_sentences
 from fastsgns.course import Round
 from fastsgns.matrices import aligned_matrix, matrix_bytes
@@ -142,7 +142,7 @@ class ClusterWorker:
 
     def about(self) -> dict[str, Any]:
         """Who this is, for the driver to check."""
-        return {"host": socket.gethostname(), "version": __version__, "simd": SIMD, "cores": available_cores()}
+        return {"host": socket.gethostname(), "version": __version__, "simd": SIMD}
 
     # The corpus.
 

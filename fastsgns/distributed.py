@@ -96,9 +96,9 @@ def train(
     after every round, others less often (Ji et al. 2016, arXiv 1604.04661). The learning rate falls with the words of
     all.
 
-    A worker that is lost is started anew by Ray, reads its part again and goes on from what the others have; where
-    there is no room for it, others take over its part. With `checkpoint` and `resume`, a driver that was lost goes on
-    too, with another number of workers if need be.
+    A worker that is lost is replaced by a new one, which reads its part again and goes on from what the others have;
+    where there is no room for one, others take over its part. With `checkpoint` and `resume`, a driver that was lost
+    goes on too, with another number of workers if need be.
 
     Examples
     --------
