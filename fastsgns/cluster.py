@@ -28,7 +28,7 @@ logger = logging.getLogger(__name__)
 MOST_OWNERS = 16
 CONNECT_SECONDS = 5.0
 # How long what replaces a lost worker may take to be there before others take over its shares.
-RESTART_SECONDS = 30.0
+RESTART_SECONDS = 60.0
 
 # Times that something is begun again when workers are lost in it.
 MOST_ATTEMPTS = 5
@@ -239,10 +239,10 @@ class Cluster:
         """Have every worker encode what it scanned; gives the size of each share."""
         given = self.ray.put(vocabulary)
         self.done.append(lambda worker, numbers: self.workers[worker].encode.remote(given))
-        sizes: dict[int, ShareSize] = {}
+        self.sizes: dict[int, ShareSize] = {}
         for of_worker in self.get([worker.encode.remote(given) for worker in self.workers.values()]):
-            sizes |= of_worker
-        return sizes
+            self.sizes |= of_worker
+        return self.sizes
 
     def begin(
         self, options: TrainingOptions, counts: NDArray[np.int64], state: State, frozen: NDArray[np.bool_] | None
@@ -257,14 +257,19 @@ class Cluster:
             self.recover([])
         self.first_state = None
 
+    @property
+    def owners(self) -> int:
+        """How many workers merge rows: the first ones."""
+        return min(len(self.workers), MOST_OWNERS)
+
     def begin_one(self, worker: int, state: Any, merged: int) -> Any:
-        return self.workers[worker].begin.remote(self.options, self.counts, *state, self.frozen, merged)
+        return self.workers[worker].begin.remote(self.options, self.counts, *state, self.frozen, merged, self.owners)
 
     # Training.
 
     def start_round(self, planned: Round, before: RunningRound | None) -> RunningRound:
         """Hand out a round, to be begun when the one before it is merged. Returns at once."""
-        owners = min(len(self.workers), MOST_OWNERS)
+        owners = self.owners
         given, merged = self.ray.put(planned), before.merged if before else []
         results = {
             number: worker.train.options(num_returns=1 + owners).remote(given, number, owners, *merged)
@@ -366,8 +371,12 @@ class Cluster:
             self.shares[heir].append(share)
 
     def prepare(self, shares: Mapping[int, Sequence[int]]) -> None:
-        """Have workers scan and encode shares, as was done before."""
-        self.get([step(worker, numbers) for worker, numbers in shares.items() if numbers for step in self.done])
+        """Have workers scan and encode shares, as was done before; ValueError if a share is not what it was then."""
+        calls = [step(worker, numbers) for worker, numbers in shares.items() if numbers for step in self.done]
+        for found in self.get(calls):
+            for share, size in found.items() if isinstance(found, dict) else ():
+                if self.sizes[share] != size:
+                    raise ValueError(f"share {share} of the corpus has changed while it was trained on: begin anew")
 
 
 def merge_in_task(first: WordCounts, second: WordCounts | None = None) -> WordCounts:

@@ -38,12 +38,20 @@ class ClusterRun:
         That have encoded their shares.
     sizes : mapping of int to ShareSize
     round_words : int, optional
+    cut_for : int
+        Shares that the corpus was to be cut into; fewer may have come out.
     """
 
     def __init__(
-        self, model: Word2Vec, workers: Cluster, sizes: Mapping[int, ShareSize], round_words: int | None
+        self,
+        model: Word2Vec,
+        workers: Cluster,
+        sizes: Mapping[int, ShareSize],
+        round_words: int | None,
+        cut_for: int = 0,
     ) -> None:
         assert model._vocabulary is not None
+        self.cut_for = cut_for
         self.model, self.workers, self.counts = model, workers, model._vocabulary.counts
         self.options = options = model.options()
         self.frozen = frozen_rows(model.wv.vectors_lockf, len(model.wv))
@@ -85,6 +93,7 @@ class ClusterRun:
             "words of the corpus": vocabulary.raw_words,
             "words kept": self.words,
             "sentences kept": sum(size.sentences for size in sizes),
+            "cut for": self.cut_for,
             "shares": [size.checksum for size in sizes],
         }
         identity = checkpoint.identity(self.options, text, vocabulary, 1.0, self.frozen, 0)
@@ -194,12 +203,11 @@ class ClusterRun:
         """All rows are merged, everywhere: end an epoch, or keep a checkpoint."""
         counts, result = total([*self.state.counts, self.epoch_counts()]), self.state.result
         result.seconds = time.perf_counter() - self.start
-        self.found.clear()
         if not planned.ends_epoch:
             places = tuple((unit, 0) for unit in self.course.place.units)
-            self.state = RunState(result, 0, places, (counts,))
+            self.state, self.found = RunState(result, 0, places, (counts,)), {}
         else:
-            self.state = RunState(with_epoch(result, counts, self.course.learning_rate))
+            self.state, self.found = RunState(with_epoch(result, counts, self.course.learning_rate)), {}
             model, loss = self.model, self.state.result.loss_history[-1]
             model.epochs_trained += 1
             model.loss_history.append(loss)
@@ -267,5 +275,5 @@ class ClusterRun:
             self.reach(self.boundary)
             self.take_state()
             self.keep(last=True)
-        except (WorkerLost, RuntimeError, FloatingPointError) as error:
+        except Exception as error:  # whatever it is, the interrupt goes on
             logger.warning("the model and the checkpoint stay as they were last kept: %s", error)

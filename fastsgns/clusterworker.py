@@ -100,7 +100,7 @@ class Buffer:
 
     def of(self, n: int, dim: int) -> NDArray[np.float32]:
         if len(self.rows) < n or self.rows.shape[1] != dim:
-            self.rows = np.empty((n + n // 8, dim), np.float32)
+            self.rows = np.empty((n, dim), np.float32)
         return self.rows[:n]
 
 
@@ -134,7 +134,8 @@ class ClusterWorker:
         self.jobs: dict[int, tuple[Job, list[Worker]]] = {}  # by share
         self.trained = self.merged = -1  # numbers of the last rounds; -1: there are no matrices yet
         self.rows: list[list[NDArray[np.int64]]] = []  # input and output rows due in the round trained, by owner
-        self.last: list[NDArray[np.float32]] = []  # last changes of the rows that are merged here
+        self.owned = -1, 0  # which of how many owners' rows are merged here
+        self.last: list[NDArray[np.float32]] = []  # last changes of these rows
         # The number of the round they come from, and for its rows what was there before it: places and changes.
         self.before: tuple[int, list[tuple[NDArray[np.int64], NDArray[np.float32]]]] = (0, [])
         self.buffers: defaultdict[int, Buffer] = defaultdict(Buffer)  # of changes, by owner; -1: of those merged here
@@ -204,11 +205,14 @@ class ClusterWorker:
         outputs: NDArray[np.float32],
         frozen: NDArray[np.bool_] | None,
         merged: int,
+        owners: int = 1,
     ) -> None:
         """Take over the matrices as they were after so many rounds; what was encoded is what to train on."""
         memory.require(
-            4 * matrix_bytes(*vectors.shape),
-            f"{len(vectors):,} words x {vectors.shape[1]} dimensions x 4 bytes in two matrices, twice in every worker,",
+            # As trained and as last merged; changes of all rows, at an epoch's end; of those that are merged here, the
+            # last ones, those before them, and the new ones.
+            (6 + -(-6 // owners)) * matrix_bytes(*vectors.shape),
+            f"{len(vectors):,} words x {vectors.shape[1]} dimensions x 4 bytes in two matrices, copies and changes,",
             "give a higher min_count, or a lower max_final_vocab or vector_size, or fewer workers_per_node",
         )
         self.base: list[NDArray[np.float32]] = []  # rows as they were last merged
@@ -219,7 +223,7 @@ class ClusterWorker:
                 copies[-1][:] = given
         self.options, self.tables, self.frozen = options, sampling_tables(counts, options), frozen
         self.jobs.clear()
-        self.last, self.before = [], (0, [])
+        self.owned, self.last, self.before = (-1, 0), [], (0, [])
         self.trained = self.merged = merged
 
     def job(self, share: int) -> tuple[Job, list[Worker]]:
@@ -289,9 +293,10 @@ class ClusterWorker:
         """Make one change of those that all workers bring, to the rows of this owner: see `merging`."""
         n, dim = changes[0].shape
         out = self.buffers[-1].of(n, dim)
-        shape = -(-len(self.base[0]) // owners), dim
-        if not self.last or self.last[0].shape != shape:  # no round before, or one with other owners
+        if self.owned != (owner, owners):  # no round before, or other rows were merged here
+            shape = -(-len(self.base[0]) // owners), dim
             self.last, self.before = [np.zeros(shape, np.float32) for _ in planned.due], (0, [])
+            self.owned = owner, owners
         number, before = self.before
         if number == planned.number:  # a round that was lost is merged again
             for last, (places, their_last) in zip(self.last, before, strict=True):

@@ -122,7 +122,9 @@ class Course:
         words = {worker: sum(map(self.words_of, parts)) for worker, parts in taken.items()}
         busy = sum(number > 0 for number in words.values()) or len(shares)
         options, rate = self.options, self.learning_rate
-        slope = (options.min_alpha - options.alpha) / (options.epochs * self.epoch_words) * busy
+        # The worker with most words ends where the round does.
+        slope = (options.min_alpha - options.alpha) / (options.epochs * self.epoch_words)
+        slope *= sum(words.values()) / max(1, *words.values())
         ends_epoch = units == self.share_units
         complete = complete or ends_epoch
         due = self.schedule.advance(sum(words.values()) / busy, rate, busy, complete)

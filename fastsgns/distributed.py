@@ -117,7 +117,7 @@ def train(
     check_real("start_timeout", start_timeout, 0.0)
     model = Word2Vec(**parameters)
     ray = cluster.connect(address)
-    num_workers = num_workers or sum(node["Alive"] and "CPU" in node["Resources"] for node in ray.nodes())
+    num_workers = num_workers or max(1, sum(node["Alive"] and "CPU" in node["Resources"] for node in ray.nodes()))
     text = cut(corpus, column, shares_of(model) or SHARES_A_WORKER * num_workers, num_workers)
     threads = parameters.get("workers")
     workers = Cluster(ray, num_workers, workers_per_node, threads, model.errors, start_timeout)
@@ -127,7 +127,7 @@ def train(
             start = time.perf_counter()
             sizes = prepare(model, workers, text)
             model._scan_seconds = time.perf_counter() - start
-            ClusterRun(model, workers, sizes, round_words).run()
+            ClusterRun(model, workers, sizes, round_words, text.cut_for).run()
     finally:
         workers.close()
     return model
@@ -138,8 +138,8 @@ def shares_of(model: Word2Vec) -> int | None:
     if not model.resume or model.checkpoint is None or not Path(model.checkpoint).exists():
         return None
     _, metadata = formats.load_tensors(model.checkpoint, checkpoint.KIND, mmap="r")
-    shares = metadata.get("identity", {}).get("shares")
-    return len(shares) if isinstance(shares, list) and shares else None
+    shares = metadata.get("identity", {}).get("cut for")
+    return shares if isinstance(shares, int) and shares > 0 else None
 
 
 def prepare(model: Word2Vec, workers: Cluster, text: Text) -> dict[int, ShareSize]:
@@ -159,8 +159,8 @@ def prepare(model: Word2Vec, workers: Cluster, text: Text) -> dict[int, ShareSiz
         for worker, shares in deal.items():
             if not any(sizes[share].words for share in shares):
                 raise ValueError(f"num_workers={len(deal)}: worker {worker} has no word of the corpus; ask for fewer")
-        model._begin(vocabulary)
         model.corpus_count, model.corpus_total_words = vocabulary.sentences, vocabulary.raw_words
+        model._begin(vocabulary)
         return sizes
     raise RuntimeError(f"workers were lost {MOST_ATTEMPTS} times while the corpus was scanned")
 

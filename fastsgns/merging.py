@@ -123,7 +123,7 @@ class MergeSchedule:
         scale = words * learning_rate * RELAXATION
         for steps, least, progress in zip(self.steps, self.least, self.progress, strict=True):
             progress += steps * np.float32(scale)
-            rows = np.arange(len(progress)) if everything else np.flatnonzero(progress >= least * scale)
+            rows = np.arange(len(progress), dtype=np.int64) if everything else np.flatnonzero(progress >= least * scale)
             due.append((rows, merge_factors(progress[rows], workers)))
             progress[rows] = 0
         return due

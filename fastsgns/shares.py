@@ -21,6 +21,7 @@ class Text:
 
     shares: dict[int, Share]
     sizes: dict[str, int]
+    cut_for: int  # shares that were asked for; fewer may have come out
 
 
 class DatasetShare:
@@ -32,11 +33,15 @@ class DatasetShare:
     def __iter__(self) -> Iterator[Any]:
         for batch in self.rows.iter_batches(batch_size=4096, batch_format="pyarrow"):
             for row in batch.column(self.column).to_pylist():
-                yield row.split() if isinstance(row, str) else row or []
+                yield row.split() if isinstance(row, str) else [] if row is None else row
 
 
 def cut(corpus: Any, column: str | None, shares: int, num_workers: int) -> Text:
     """Cut a corpus into shares; ValueError if there would not be one for each worker."""
+    if shares < num_workers:
+        raise ValueError(
+            f"num_workers={num_workers}, but the checkpoint is of a corpus cut for {shares} at the most: ask for fewer"
+        )
     if hasattr(corpus, "split_at_indices"):
         schema = corpus.schema()  # None of no rows
         names = schema.names if schema else []
@@ -49,6 +54,8 @@ def cut(corpus: Any, column: str | None, shares: int, num_workers: int) -> Text:
         found: list[Share] = [DatasetShare(part, column) for part in parts]
         sizes = {}
     else:
+        if column is not None:
+            raise ValueError(f"column={column!r} is for a dataset; files have none")
         files = [path.resolve() for path in find_files(corpus, "corpus")]
         found = list(cut_files(files, shares))
         sizes = {str(path): stored_size(path) or 0 for path in files}
@@ -57,7 +64,7 @@ def cut(corpus: Any, column: str | None, shares: int, num_workers: int) -> Text:
             f"num_workers={num_workers}, but the corpus can be cut into {len(found)} parts only"
             " (compressed files are not cut): ask for fewer workers"
         )
-    return Text(dict(enumerate(found)), sizes)
+    return Text(dict(enumerate(found)), sizes, shares)
 
 
 def cut_files(files: Sequence[Path], shares: int) -> list[list[Stretch]]:

@@ -3,6 +3,7 @@
 Ray itself is played by tests/fakeray.py.
 """
 
+import gzip
 import os
 import random
 import sys
@@ -14,6 +15,7 @@ import pytest
 import fakeray
 from fastsgns import cluster, clusterworker, course, distributed, trainer, word2vec
 from fastsgns.clusterworker import ClusterWorker
+from fastsgns.shares import cut_files
 
 RNG = np.random.default_rng(5)
 TEXT = "\n".join(" ".join(f"w{i:.0f}" for i in 40 * RNG.random(8) ** 2 // 1) for _ in range(150)) + "\n"
@@ -108,6 +110,20 @@ def test_noise_words_by_the_size_of_the_whole_corpus(train, monkeypatch):
     monkeypatch.setattr(word2vec, "negatives_for", lambda words: 3 if words == WORDS else 20)
     automatic, three = train(negative="auto"), train(negative=3)
     assert automatic.report["dot_products"] == three.report["dot_products"]
+
+
+def test_packed_files_are_gone_on_with_as_they_were_cut(train, tmp_path):
+    """Fewer shares come out than are asked for, and asking for so many would give others."""
+    lines = TEXT.splitlines(keepends=True)
+    for number, size in enumerate((1, 150, 2, 120, 1, 140, 2, 130)):
+        with gzip.open(tmp_path / f"{number}.gz", "wt", encoding="utf-8") as file:
+            file.writelines(lines[:size])
+    packed = sorted(tmp_path.glob("*.gz"))
+    path = tmp_path / "run.ckpt"
+    first = train(corpus=packed, checkpoint=path, num_workers=2)
+    again = train(corpus=packed, checkpoint=path, num_workers=2, resume=True)
+    assert len(cut_files(packed, 8)) < 8
+    np.testing.assert_array_equal(again.wv.vectors, first.wv.vectors)
 
 
 def moments(n, *seed, most):
@@ -424,7 +440,7 @@ def test_a_checkpoint_of_another_text_is_refused(train, text, tmp_path):
         train(checkpoint=path, resume=True)
     text.write_text(TEXT, encoding="utf-8")
     assert train(checkpoint=path, resume=True, num_workers=2).epochs_trained == 2
-    with pytest.raises(ValueError, match=r"num_workers=13, but the corpus can be cut into 12 parts"):
+    with pytest.raises(ValueError, match=r"num_workers=13, but the checkpoint is of a corpus cut for 12"):
         train(checkpoint=path, resume=True, num_workers=13)
 
 

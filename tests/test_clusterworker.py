@@ -5,9 +5,9 @@ import pytest
 
 import planted
 from fastsgns import Word2Vec, clusterworker, course, trainer
-from fastsgns.clusterworker import ClusterWorker, WordCounts, WorkerPlace, merge_words
+from fastsgns.clusterworker import ClusterWorker, WordCounts, WorkerPlace, by_owner, merge_words
 from fastsgns.corpus import encode_files, encode_sentences
-from fastsgns.course import Course
+from fastsgns.course import Course, Round
 from fastsgns.distributed import deal_shares
 from fastsgns.matrices import aligned_matrix, initial_vectors
 from fastsgns.options import TrainingOptions
@@ -319,3 +319,15 @@ def test_forget(text):
     assert worker.encode(Vocabulary(found.words, found.counts, 0, 0)) == {} and worker.where() == WorkerPlace(
         -1, -1, ()
     )
+
+
+def test_rows_that_another_worker_merged_carry_on_nothing(text):
+    """An owner that becomes another one has the last changes of other rows, though as many."""
+    team = Team(cuts(text, 4), 2, epochs=1)
+    planned = team.train_round()
+    worker = team.workers[1]
+    changes = [
+        np.zeros((sum(len(by_owner(rows, 2)[owner]) for rows, _ in planned.due), 16), np.float32) for owner in (0, 1)
+    ]
+    again = Round(**{**vars(planned), "number": planned.number + 1})
+    assert not worker.merge(again, 0, 2, changes[0]).any()

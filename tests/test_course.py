@@ -74,9 +74,8 @@ def test_the_learning_rate_falls_with_the_words_of_all(share_words, workers, rou
     for planned in rest(course, deal_shares(len(share_words), range(workers))):
         assert planned.learning_rate == pytest.approx(0.05 - 0.04 * done / whole)
         words = [sum(course.words_of(part) for part in parts) for parts in planned.units.values()]
-        busy = [number for number in words if number]
-        # By the end of the round it is where the next one begins, whoever trains alike.
-        end = planned.learning_rate + planned.slope * sum(busy) / len(busy)
+        # Who trains most ends where the next round begins, and nobody beyond.
+        end = planned.learning_rate + planned.slope * max(words)
         done += sum(words)
         assert end == pytest.approx(0.05 - 0.04 * done / whole)
     assert done == whole and course.learning_rate == pytest.approx(0.01)
