@@ -3,17 +3,21 @@
 import faulthandler
 import gzip
 import os
+import re
+import shlex
 import signal
 import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 import planted
 from fastsgns import Word2Vec, cluster, distributed, formats
+from fastsgns.cli import build_parser
 
 pytestmark = pytest.mark.ray
 
@@ -314,3 +318,37 @@ def test_an_interrupt_leaves_a_model(nodes, text, workers_of, monkeypatch):
     (model,) = made
     assert 1 <= model.epochs_trained < 200 and len(model.loss_history) == model.epochs_trained
     assert np.abs(model.syn1neg).max() > 0.01 and model.wv.most_similar("topic1_1")
+
+
+# What the page says
+
+
+@needs_ray
+def test_python_blocks_of_the_page_run(nodes, text, tmp_path):
+    rows = [{"tokens": sentence} for sentence in SENTENCES]
+    ray.data.from_items(rows).write_parquet(str(tmp_path))
+    replaced = {"/shared/text/": str(text), "s3://bucket/corpus/": str(tmp_path), "king": SENTENCES[0][0]}
+    blocks = blocks_of("python")
+    for old in replaced:
+        assert any(old in block for block in blocks), old
+    for block in blocks:
+        for old, new in replaced.items():
+            block = block.replace(old, new)
+        exec(compile(block, "cluster.md", "exec"), {})
+
+
+@needs_ray
+def test_commands_of_the_page_are_commands():
+    yaml = pytest.importorskip("yaml")
+    (manifest,) = blocks_of("yaml")
+    job = yaml.safe_load(manifest)
+    lines = [line.partition(" #")[0] for block in blocks_of("sh") for line in block.splitlines()]
+    commands = [job["spec"]["entrypoint"], *(line for line in lines if line.startswith("fastsgns "))]
+    assert len(commands) == 3
+    for command in commands:
+        assert build_parser().parse_args(shlex.split(command)[1:]).ray
+
+
+def blocks_of(language):
+    page = (Path(__file__).resolve().parent.parent / "docs" / "cluster.md").read_text(encoding="utf-8")
+    return re.findall(rf"^```{language}\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
