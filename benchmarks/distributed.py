@@ -29,6 +29,7 @@ from _common import ZIPF_SHIFT, hardware, in_turn, plain_text, positive, run_chi
 from _results import ratios, spread, table
 
 from fastsgns import Word2Vec
+from fastsgns.cluster import MOST_OWNERS
 from fastsgns.clusterworker import ClusterWorker, by_owner
 from fastsgns.config import SIMD
 from fastsgns.course import Course, default_round_words
@@ -43,7 +44,6 @@ CALLS = 2000
 THREADS_SPEEDUP = 0.8  # of a core's speed, that each of 32 has: they share memory and rows
 COPY_SPEEDUP = 4.0  # of gathering and putting rows, by all threads of a node: memory bounds it
 NETWORK_SHARE = 0.7  # of its bits a second that a network carries
-MOST_OWNERS = 16  # as in fastsgns.cluster
 
 
 def zipf_counts(vocabulary: int, words: int) -> np.ndarray[Any, np.dtype[np.int64]]:
@@ -149,7 +149,7 @@ def row_seconds(args: argparse.Namespace, counts: Any) -> dict[str, float]:
     worker = ClusterWorker(1, "strict")
     matrices = [np.zeros((args.vocabulary, args.dim), np.float32) for _ in range(2)]
     worker.begin(options, counts, matrices[0], matrices[1], None, 0)
-    course = Course(counts, options, [args.words], args.words // 800)
+    course = Course(counts, options, [args.words], default_round_words(args.words, 1, 1))
     for _ in range(50):
         planned = course.plan({0: [0]})
     worker.trained, worker.rows = 1, [by_owner(rows, 1) for rows, _ in planned.due]

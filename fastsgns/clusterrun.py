@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 from tqdm.auto import tqdm
 
-from fastsgns import checkpoint, formats
 from fastsgns.cluster import MOST_ATTEMPTS, RESUME, Cluster, RunningRound, WorkerLost
 from fastsgns.clusterworker import RoundReport, ShareSize
 from fastsgns.course import Course, Place, Round, default_round_words
@@ -60,7 +59,9 @@ class ClusterRun:
         self.words = sum(words)
         whole = options.epochs * self.words
         self.round_words = round_words or default_round_words(whole, len(workers.workers), workers.threads)
-        self.checkpoints = self.checkpoint_file(share_sizes)
+        self.checkpoints = None
+        if model.checkpoint is not None:
+            self.checkpoints = model._checkpoint_file(self.text_identity(share_sizes), options, 1.0, self.frozen)
         self.state = (self.checkpoints.load() if self.checkpoints and model.resume else None) or RunState()
         result = self.state.result
         units = tuple(unit for unit, _ in self.state.places) or (0,) * len(words)
@@ -84,23 +85,15 @@ class ClusterRun:
         )
         self.start = time.perf_counter() - result.seconds
 
-    def checkpoint_file(self, sizes: Sequence[ShareSize]) -> checkpoint.CheckpointFile | None:
-        model, vocabulary = self.model, self.model._vocabulary
-        if model.checkpoint is None:
-            return None
-        assert vocabulary is not None
-        text = {
-            "words of the corpus": vocabulary.raw_words,
+    def text_identity(self, sizes: Sequence[ShareSize]) -> dict[str, Any]:
+        """What the corpus must agree in to go on from a checkpoint."""
+        return {
+            "words of the corpus": self.model.corpus_total_words,
             "words kept": self.words,
             "sentences kept": sum(size.sentences for size in sizes),
             "cut for": self.cut_for,
             "shares": [size.checksum for size in sizes],
         }
-        identity = checkpoint.identity(self.options, text, vocabulary, 1.0, self.frozen, 0)
-        tensors = {**formats.pack_keys(vocabulary.words), "counts": vocabulary.counts}
-        return checkpoint.CheckpointFile(
-            model.checkpoint, model.checkpoint_every, identity, tensors, model.wv.vectors, model.syn1neg, self.options
-        )
 
     def run(self) -> None:
         """Train to the end."""

@@ -40,7 +40,7 @@ class Round:
 
     number: int
     units: Mapping[int, Sequence[Units]]  # by worker
-    epoch: int  # for the random draws: epochs of earlier calls count
+    epoch: int
     learning_rate: float
     slope: float  # of the learning rate, by word that a worker trains
     due: list[tuple[NDArray[np.int64], NDArray[np.float32]]]  # input and output rows to merge, and their factors
@@ -60,8 +60,6 @@ class Course:
         Words of each share of the corpus.
     round_words : int
         That a worker trains in a round, about.
-    first_epoch : int
-        Epochs trained by earlier calls.
     place : Place, optional
         Where an earlier run had come to.
     """
@@ -72,10 +70,9 @@ class Course:
         options: TrainingOptions,
         share_words: Sequence[int],
         round_words: int,
-        first_epoch: int = 0,
         place: Place | None = None,
     ) -> None:
-        self.options, self.share_words, self.first_epoch = options, tuple(share_words), first_epoch
+        self.options, self.share_words = options, tuple(share_words)
         self.share_units = [-(-words // UNIT_WORDS) for words in share_words]
         self.round_units = max(1, round(round_words / UNIT_WORDS))
         self.epoch_words = sum(share_words)
@@ -131,7 +128,7 @@ class Course:
         self.place = replace(before, units=tuple(units), words=before.words + sum(words.values()))
         if ends_epoch:
             self.place = replace(self.place, epoch=before.epoch + 1, units=(0,) * len(units))
-        planned = Round(self.number, taken, self.first_epoch + before.epoch, rate, slope, due, ends_epoch, complete)
+        planned = Round(self.number, taken, before.epoch, rate, slope, due, ends_epoch, complete)
         self.planned[self.number] = planned, before, progress
         self.planned.pop(self.number - KEPT_ROUNDS, None)
         return planned

@@ -16,9 +16,9 @@ from fastsgns.vectorstore import VectorStore
 __all__ = ["METHODS", "MOST_COLORS", "choose_rows", "cluster", "lay_out", "sensible_clusters"]
 
 METHODS = ("pca", "tsne", "umap")
-# Neighbours that t-SNE (as its perplexity) and UMAP look at: their authors' defaults.
 # Where more threads help, and fewer rounds must do: minutes are long enough.
 LARGE = 5000
+# Neighbours that t-SNE (as its perplexity) and UMAP look at: their authors' defaults.
 TSNE_NEIGHBORS, UMAP_NEIGHBORS = 30, 15
 # The most frequent words decide where the clusters are; all others join them.
 KMEANS_STARTS, KMEANS_ROUNDS, KMEANS_SAMPLE = 5, 50, 5000

@@ -6,7 +6,7 @@ import logging
 import os
 import secrets
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -341,7 +341,9 @@ class Word2Vec(VocabularyBuilder):
         frozen = frozen_rows(self.wv.vectors_lockf, len(self.wv))
         self.wv.vectors, self.syn1neg = as_aligned(self.wv.vectors), as_aligned(self.syn1neg)
         share = corpus_share(corpus, total_examples, total_words)
-        checkpoints = self._checkpoints(corpus, options, share, frozen)
+        checkpoints = None
+        if self.checkpoint is not None:
+            checkpoints = self._checkpoint_file(text_identity(corpus), options, share, frozen)
         first_epoch = self.epochs_trained
         state = checkpoints.load() if checkpoints and self.resume else None
         if state is not None:
@@ -376,13 +378,12 @@ class Word2Vec(VocabularyBuilder):
         call("on_train_end")
         return result.words_kept, corpus.raw_words * result.epochs
 
-    def _checkpoints(
-        self, corpus: Corpus, options: TrainingOptions, share: float, frozen: NDArray[np.bool_] | None
-    ) -> CheckpointFile | None:
-        if self.checkpoint is None:
-            return None
-        assert self._vocabulary is not None
-        run = identity(options, text_identity(corpus), self._vocabulary, share, frozen, self.epochs_trained)
+    def _checkpoint_file(
+        self, text: Mapping[str, Any], options: TrainingOptions, share: float, frozen: NDArray[np.bool_] | None
+    ) -> CheckpointFile:
+        """Of this training on a text that `text` tells from others: see `checkpoint.text_identity`."""
+        assert self.checkpoint is not None and self._vocabulary is not None
+        run = identity(options, text, self._vocabulary, share, frozen, self.epochs_trained)
         tensors = {**formats.pack_keys(self._vocabulary.words), "counts": self._vocabulary.counts}
         return CheckpointFile(
             self.checkpoint, self.checkpoint_every, run, tensors, self.wv.vectors, self.syn1neg, options
