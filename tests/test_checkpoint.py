@@ -76,7 +76,10 @@ def test_interrupted_and_resumed_is_as_if_it_had_not_been(tmp_path, quick, monke
         made.build_vocab(TEXT)
         try:
             made.train(TEXT)
-            break
+            same(made, whole)
+            if len(places) > 5:
+                break
+            (tmp_path / "run.ckpt").unlink()  # on a busy machine a run may end before many looks: once more
         except KeyboardInterrupt:
             assert np.isfinite(made.wv.vectors).all() and made.wv.most_similar(0)  # it can be used
             assert made.epochs_trained == len(made.loss_history)
