@@ -10,8 +10,9 @@ import stat
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from io import BufferedReader
 from pathlib import Path
-from typing import IO, Any, BinaryIO, Protocol
+from typing import IO, Any, Protocol
 
 from fastsgns._encode import find_last_space, find_space
 from fastsgns.formats import DAMAGED
@@ -191,7 +192,7 @@ def next_line(file: IO[bytes], offset: int, size: int) -> int:
 
 def streamed_pieces(path: Path, piece_bytes: int) -> Iterator[Piece]:
     with ExitStack() as stack:
-        stored: BinaryIO = stack.enter_context(open(path, "rb"))
+        stored = stack.enter_context(open(path, "rb"))
         state = file_state(stored)
         total = stored_size(path) or 0
         reader = open_reader(path, stored)
@@ -262,7 +263,20 @@ class Reader(Protocol):
     def read(self, size: int, /) -> bytes: ...
 
 
-def open_reader(path: Path, stored: BinaryIO) -> Reader:
+class PlainReader:
+    """Reads a pipe bit by bit: a buffered file's own `read` goes on to the end without a look for interrupts."""
+
+    def __init__(self, stored: BufferedReader) -> None:
+        self.stored = stored
+
+    def read(self, size: int) -> bytes:
+        text = bytearray()
+        while len(text) < size and (part := self.stored.read1(size - len(text))):
+            text += part
+        return bytes(text)
+
+
+def open_reader(path: Path, stored: BufferedReader) -> Reader:
     suffix = path.suffix.lower()
     if suffix == ".gz":
         return gzip.GzipFile(fileobj=stored)
@@ -272,13 +286,13 @@ def open_reader(path: Path, stored: BinaryIO) -> Reader:
         return lzma.LZMAFile(stored)
     if suffix == ".zst":
         return ZstdReader(path, stored)
-    return stored
+    return PlainReader(stored)
 
 
 class ZstdReader:
     """Decompresses frame after frame, and notices where the last one is cut off, as zstandard's own reader does not."""
 
-    def __init__(self, path: Path, stored: BinaryIO) -> None:
+    def __init__(self, path: Path, stored: BufferedReader) -> None:
         try:
             import zstandard
         except ImportError as error:

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
+import io
 import logging
 from functools import cached_property
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, cast
+from typing import IO, Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fastsgns import _records, memory
 from fastsgns.formats import COMPRESSED
-
-if TYPE_CHECKING:
-    import io
 
 __all__ = ["BATCH_ROWS", "LONGEST_LINE", "BinaryFile", "TextFile", "VectorFile"]
 
@@ -46,7 +44,10 @@ class VectorFile:
     dim: int
 
     def __init__(self, file: IO[bytes], path: Path, encoding: str, unicode_errors: str, no_header: bool) -> None:
-        self.file, self.path = cast("io.BufferedIOBase", file), path
+        self.file, self.path = cast(io.BufferedIOBase, file), path
+        # A pipe is read bit by bit: readinto would go on to the end of the block without a look for interrupts, as it
+        # does not where Python's own code decompresses.
+        self.read_into = self.file.readinto1 if isinstance(file, io.BufferedReader) else self.file.readinto
         self.encoding, self.unicode_errors = encoding, unicode_errors
         self.block = bytearray(BLOCK_BYTES)
         self.start = self.stop = self.done = 0
@@ -137,10 +138,11 @@ class VectorFile:
     def refill(self) -> bool:
         """Read on behind what is left of the block; False at the end of the file."""
         left = self.stop - self.start
-        self.block[:left] = self.block[self.start : self.stop]
+        if self.start:
+            self.block[:left] = self.block[self.start : self.stop]
         if left == len(self.block):
             self.block += bytes(left)
-        self.start, self.stop = 0, left + self.file.readinto(memoryview(self.block)[left:])
+        self.start, self.stop = 0, left + self.read_into(memoryview(self.block)[left:])
         return self.stop > left
 
     def decode(self, count: int) -> list[str]:

@@ -1,5 +1,6 @@
 """Ctrl-C and SIGTERM, whatever is under way: it ends soon, raises KeyboardInterrupt and leaves nothing behind."""
 
+import faulthandler
 import gc
 import gzip
 import itertools
@@ -158,7 +159,8 @@ def ends(work, number, model, folder, saves):
         while saves and not list(folder.glob("*.tmp")):
             time.sleep(0.01)
         sent.append(time.monotonic())
-        os.kill(os.getpid(), number)
+        # To this thread, as if the main one were about to wait for a file: it is not woken, and must come to look.
+        signal.pthread_kill(threading.get_ident(), number)
 
     threading.Thread(target=interrupt).start()
     try:
@@ -191,6 +193,7 @@ def test_work_ends_and_leaves_nothing_behind(make, number, tmp_path, monkeypatch
             # Python drops an exception in a callback of its collector, and an interrupt that comes while it collects
             # is raised there. Hypothesis has one, if other tests have used it in this process.
             gc.callbacks.clear()
+            faulthandler.dump_traceback_later(50)
             signal.signal(signal.SIGINT, signal.default_int_handler)
             model = Word2Vec(min_count=1, vector_size=10, workers=2)
             ends(make(model, tmp_path, monkeypatch), number, model, tmp_path, make in (save, save_text))
