@@ -47,6 +47,8 @@ class LocalCluster:
 
     def start_round(self, planned: Round, before: RunningRound | None) -> RunningRound:
         owners, merged = min(len(self.workers), MOST_OWNERS), before.merged if before else []
+        if before:
+            self.everywhere(lambda number, worker: worker.train_ahead(planned, number))
         results = self.everywhere(lambda number, worker: worker.train(planned, number, owners, *merged))
         merges = self.everywhere(
             lambda owner, worker: (
@@ -55,7 +57,8 @@ class LocalCluster:
                 else None
             )
         )
-        return RunningRound(planned, {n: result[0] for n, result in enumerate(results)}, merges[:owners])
+        reports = {number: result[0] for number, result in enumerate(results)}
+        return RunningRound(planned, planned, [], reports, [], merges[:owners])
 
     def reports(self, running: RunningRound) -> list[Any]:
         return list(running.reports.values())

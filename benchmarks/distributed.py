@@ -30,7 +30,7 @@ from _results import ratios, spread, table
 
 from fastsgns import Word2Vec
 from fastsgns.cluster import MOST_OWNERS
-from fastsgns.clusterworker import ClusterWorker, by_owner
+from fastsgns.clusterworker import CHANGE_BYTES, ClusterWorker, by_owner
 from fastsgns.config import SIMD
 from fastsgns.course import Course, default_round_words
 from fastsgns.options import TrainingOptions
@@ -128,7 +128,7 @@ def traffic(args: argparse.Namespace) -> None:
     lines = []
     for workers in NODES:
         round_words = default_round_words(args.epochs * args.words, workers, NODE_CORES)
-        sent = 2 * (workers - 1) / workers * rows * args.dim * 4
+        sent = 2 * (workers - 1) / workers * rows * args.dim * CHANGE_BYTES
         lines.append([workers, f"{round_words:,}", f"{sent / 1e6:.1f}", f"{sent / round_words:.2f}"])
     print(table(["workers", "words a round and worker", "MB sent a round and worker", "MB a million words"], lines))
 
@@ -211,7 +211,7 @@ def model(args: argparse.Namespace) -> None:
         driver = nodes * (2 * per_call["call"] + owners * per_call["object"])
         columns = [nodes, f"{round_words / 1e6:.2f}"]
         for gigabits in GIGABITS:
-            sent = 2 * (nodes - 1) / nodes * rows * args.dim * 4
+            sent = 2 * (nodes - 1) / nodes * rows * args.dim * CHANGE_BYTES
             copies = rows * (per_row["gather"] + per_row["put"] + nodes / owners * per_row["merge"]) / COPY_SPEEDUP
             exchange = copies + 8 * sent / (gigabits * 1e9 * NETWORK_SHARE) + 4 * per_call["call"]
             seconds = max(round_words / node + exchange, driver)

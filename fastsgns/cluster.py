@@ -6,7 +6,7 @@ import logging
 import math
 import socket
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
@@ -26,6 +26,7 @@ logger = logging.getLogger(__name__)
 
 # Who merges rows, at the most: with more, objects become many and small.
 MOST_OWNERS = 16
+MERGING = "merging"  # the group of calls that run in a thread of their own
 CONNECT_SECONDS = 5.0
 # How long what replaces a lost worker may take to be there before others take over its shares.
 RESTART_SECONDS = 60.0
@@ -43,15 +44,18 @@ class WorkerLost(Exception):
 
 @dataclass
 class RunningRound:
-    """A round that was handed out: what will come back of it, by worker and by owner of rows."""
+    """A round that was handed out: what will come back of it."""
 
     planned: Round
-    reports: dict[int, Any]
-    merged: list[Any]
+    given: Any  # the same, as workers get it
+    begun: list[Any]
+    reports: dict[int, Any]  # by worker
+    changes: list[tuple[Any, ...]]  # by owner of rows, of all workers
+    merged: list[Any] = field(default_factory=list)  # by owner, when they have been asked for it
 
     def calls(self) -> list[Any]:
         """All that workers were asked for."""
-        return [*self.reports.values(), *self.merged]
+        return [*self.begun, *self.reports.values(), *self.merged]
 
 
 def connect(address: str) -> Any:
@@ -129,9 +133,13 @@ class Cluster:
         self.threads = threads or self.cores
         # Ray restarts none by itself: one that knows nothing would answer calls of a lost one, or nobody ever, if there
         # is no room for it. As it is, they all come to an end.
-        actor = ray.remote(ClusterWorker).options(
-            num_cpus=self.cores, max_restarts=0, max_task_retries=0, scheduling_strategy="SPREAD"
-        )
+        actor = ray.remote(
+            num_cpus=self.cores,
+            max_restarts=0,
+            max_task_retries=0,
+            scheduling_strategy="SPREAD",
+            concurrency_groups={MERGING: 1},
+        )(ClusterWorker)
         self.start = partial(actor.remote, self.threads, errors)
         self.shares: dict[int, list[int]] = {}
         self.done: list[Callable[[int, Sequence[int]], Any]] = []  # what a worker must be told before it can train
@@ -249,7 +257,8 @@ class Cluster:
     ) -> None:
         """Give every worker the matrices."""
         self.options, self.counts, self.frozen = options, self.ray.put(counts), frozen
-        self.first_state = self.ray.put(state[0]), self.ray.put(state[1])
+        # Without the gaps of aligned rows, an array goes to the object store as it is.
+        self.first_state = tuple(self.ray.put(np.ascontiguousarray(matrix)) for matrix in state)
         try:
             self.get([self.begin_one(worker, self.first_state, 0) for worker in self.workers])
         except WorkerLost as error:
@@ -268,18 +277,33 @@ class Cluster:
     # Training.
 
     def start_round(self, planned: Round, before: RunningRound | None) -> RunningRound:
-        """Hand out a round, to be begun when the one before it is merged. Returns at once."""
-        owners = self.owners
-        given, merged = self.ray.put(planned), before.merged if before else []
-        results = {
-            number: worker.train.options(num_returns=1 + owners).remote(given, number, owners, *merged)
+        """Hand out a round, to be begun when the one before it is trained, and ended when that is merged.
+
+        Returns at once.
+        """
+        owners, given = self.owners, self.ray.put(planned)
+        begun, merged = [], []
+        if before:
+            # A worker takes up calls in their order, each when what it is given is there: first what can be done now.
+            begun = [worker.train_ahead.remote(given, number) for number, worker in self.workers.items()]
+            merged = self.merged(before)
+        results = [
+            worker.train.options(num_returns=1 + owners).remote(given, number, owners, *merged)
             for number, worker in self.workers.items()
-        }
-        merges = [
-            worker.merge.remote(given, owner, owners, *(result[1 + owner] for result in results.values()))
-            for owner, worker in enumerate(list(self.workers.values())[:owners])
         ]
-        return RunningRound(planned, {number: result[0] for number, result in results.items()}, merges)
+        reports, *changes = zip(*results, strict=True)
+        return RunningRound(planned, given, begun, dict(zip(self.workers, reports, strict=True)), changes)
+
+    def merged(self, running: RunningRound) -> list[Any]:
+        """What will be merged of a round."""
+        if not running.merged:
+            owners = list(self.workers.values())[: self.owners]
+            running.merged = [
+                # Beside the training of the next round.
+                worker.merge.options(concurrency_group=MERGING).remote(running.given, owner, len(owners), *changes)
+                for (owner, worker), changes in zip(enumerate(owners), running.changes, strict=True)
+            ]
+        return running.merged
 
     def reports(self, running: RunningRound) -> list[RoundReport]:
         """Wait until a round is trained."""
@@ -289,7 +313,8 @@ class Cluster:
     def finish(self, running: RunningRound) -> None:
         """Wait until what a round merged is in place everywhere."""
         number = running.planned.number
-        self.get([worker.finish.remote(number, *running.merged) for worker in self.workers.values()])
+        merged = self.merged(running)
+        self.get([worker.finish.remote(number, *merged) for worker in self.workers.values()])
 
     def state(self) -> State:
         """Both matrices as they were last merged, everywhere the same."""

@@ -12,10 +12,10 @@ import numpy as np
 from tqdm.auto import tqdm
 
 from fastsgns.cluster import MOST_ATTEMPTS, RESUME, Cluster, RunningRound, WorkerLost
-from fastsgns.clusterworker import RoundReport, ShareSize
+from fastsgns.clusterworker import CHANGE_BYTES, RoundReport, ShareSize
 from fastsgns.course import Course, Place, Round, default_round_words
 from fastsgns.matrices import frozen_rows
-from fastsgns.trainer import RunState, check_finite, too_high, total, with_epoch
+from fastsgns.trainer import RunState, check_finite, too_high, total, warn_of_empty_epochs, with_epoch
 from fastsgns.word2vec import Word2Vec
 
 __all__ = ["ClusterRun"]
@@ -118,6 +118,7 @@ class ClusterRun:
         result = self.state.result
         check_finite(self.options, result.epochs, model.wv.vectors, model.syn1neg)
         self.keep(last=True)
+        warn_of_empty_epochs(result, self.options, stacklevel=4)
         model._record(model.corpus_total_words, self.words, self.options, result)
         model.report["cluster"] = {
             "num_workers": len(self.workers.workers),
@@ -175,7 +176,7 @@ class ClusterRun:
             )
         rows, others = sum(len(rows) for rows, _ in planned.due), len(reports) - 1
         self.rounds += 1
-        self.sent_bytes += 2 * others * rows * self.model.vector_size * 4
+        self.sent_bytes += 2 * others * rows * self.model.vector_size * CHANGE_BYTES
         self.train_seconds += sum(report.train_seconds for report in reports.values())
         self.merge_seconds += sum(report.merge_seconds for report in reports.values())
         if planned.complete:
@@ -213,7 +214,7 @@ class ClusterRun:
                 elif not self.course.finished:
                     self.call("on_epoch_begin")
         if self.checkpoints is not None and self.checkpoints.due(self.state.words):
-            self.take_state()
+            self.take_state()  # once more, as callbacks may have written to the model's
             self.keep(last=False)
 
     def take_state(self) -> None:

@@ -22,7 +22,7 @@ from fastsgns._train import Job, Worker
 from fastsgns.checkpoint import checksum
 from fastsgns.config import SIMD, __version__
 from fastsgns.corpus import Corpus, assemble, layout, scan_sentences
-from fastsgns.course import Round
+from fastsgns.course import Round, Units
 from fastsgns.matrices import aligned_matrix, matrix_bytes
 from fastsgns.options import TrainingOptions
 from fastsgns.scan import PIECE_BYTES, Scanned, scan_files
@@ -32,6 +32,15 @@ from fastsgns.trainer import NO_COUNTS, UNIT_WORDS, Counts, make_job, sampling_t
 from fastsgns.vocabulary import ALL_WORDS, Vocabulary
 
 __all__ = ["ClusterWorker", "RoundReport", "ShareSize", "WordCounts", "WorkerPlace", "merge_words"]
+
+
+# One by this is the part of a round that is trained before what was merged of the last one is there. More of it leaves
+# more time for the exchange, and costs quality: see docs/cluster.md.
+AHEAD = 3
+
+# Of rows, as halves of floats: see `_rows`.
+Changes = NDArray[np.uint16]
+CHANGE_BYTES = 2  # of each number
 
 
 @dataclass(frozen=True)
@@ -60,6 +69,19 @@ class RoundReport:
     counts: Counts
     train_seconds: float
     merge_seconds: float
+
+
+@dataclass(frozen=True)
+class Ahead:
+    """What was trained of a round before the changes of the one before it were there."""
+
+    number: int
+    units: list[Units]
+    counts: Counts
+    seconds: float
+
+
+NOTHING_AHEAD = Ahead(-1, [], NO_COUNTS, 0.0)
 
 
 @dataclass(frozen=True)
@@ -92,15 +114,20 @@ def merge_words(first: WordCounts, second: WordCounts) -> WordCounts:
     )  # fmt: skip
 
 
+def floats(changes: Changes) -> NDArray[np.float32]:
+    """Halves of floats as floats."""
+    return (changes.astype(np.uint32) << 16).view(np.float32)
+
+
 class Buffer:
-    """Memory for rows that is used again: what is given out was copied away before."""
+    """Memory for rows that is used again, as new memory is slow; what was given out before was copied away."""
 
-    def __init__(self) -> None:
-        self.rows = np.empty((0, 0), np.float32)
+    def __init__(self, dtype: type[np.generic]) -> None:
+        self.rows: NDArray[Any] = np.empty((0, 0), dtype)
 
-    def of(self, n: int, dim: int) -> NDArray[np.float32]:
+    def of(self, n: int, dim: int) -> NDArray[Any]:
         if len(self.rows) < n or self.rows.shape[1] != dim:
-            self.rows = np.empty((n, dim), np.float32)
+            self.rows = np.empty((n, dim), self.rows.dtype)
         return self.rows[:n]
 
 
@@ -114,6 +141,25 @@ def by_owner(rows: NDArray[np.int64], owners: int) -> list[NDArray[np.int64]]:
     """
     owner = rows % owners
     return [rows[owner == number] for number in range(owners)]
+
+
+def ahead_and_rest(units: Iterable[Units]) -> tuple[list[Units], list[Units]]:
+    """Units that are trained ahead, and those that are not.
+
+    Examples
+    --------
+    >>> ahead_and_rest([(3, 10, 14), (4, 0, 5)])
+    ([(3, 10, 13)], [(3, 13, 14), (4, 0, 5)])
+    """
+    parts: tuple[list[Units], list[Units]] = [], []
+    room = sum(end - first for _, first, end in units) // AHEAD
+    for share, first, end in units:
+        middle = min(first + room, end)
+        room -= middle - first
+        for part, begin, stop in zip(parts, (first, middle), (middle, end), strict=True):
+            if begin < stop:
+                part.append((share, begin, stop))
+    return parts
 
 
 class ClusterWorker:
@@ -138,8 +184,12 @@ class ClusterWorker:
         self.last: list[NDArray[np.float32]] = []  # last changes of these rows
         # The number of the round they come from, and for its rows what was there before it: places and changes.
         self.before: tuple[int, list[tuple[NDArray[np.int64], NDArray[np.float32]]]] = (0, [])
-        self.buffers: defaultdict[int, Buffer] = defaultdict(Buffer)  # of changes, by owner; -1: of those merged here
-        self.counts = NO_COUNTS  # of the round trained
+        self.buffers: defaultdict[int, Buffer] = defaultdict(
+            lambda: Buffer(np.uint16)
+        )  # of changes, by owner; -1: of those merged here
+        self.buffers_before = Buffer(np.float32), Buffer(np.float32)
+        self.counts, self.train_seconds = NO_COUNTS, 0.0  # of the round trained
+        self.ahead = NOTHING_AHEAD
 
     def about(self) -> dict[str, Any]:
         """Who this is, for the driver to check."""
@@ -209,9 +259,9 @@ class ClusterWorker:
     ) -> None:
         """Take over the matrices as they were after so many rounds; what was encoded is what to train on."""
         memory.require(
-            # As trained and as last merged; changes of all rows, at an epoch's end; of those that are merged here, the
-            # last ones, those before them, and the new ones.
-            (6 + -(-6 // owners)) * matrix_bytes(*vectors.shape),
+            # As trained and as last merged, and half as much for changes of all rows, at an epoch's end; of those that
+            # are merged here, the last ones, those before them, and the new ones.
+            (5 + -(-5 // owners)) * matrix_bytes(*vectors.shape),
             f"{len(vectors):,} words x {vectors.shape[1]} dimensions x 4 bytes in two matrices, copies and changes,",
             "give a higher min_count, or a lower max_final_vocab or vector_size, or fewer workers_per_node",
         )
@@ -225,6 +275,7 @@ class ClusterWorker:
         self.jobs.clear()
         self.owned, self.last, self.before = (-1, 0), [], (0, [])
         self.trained = self.merged = merged
+        self.ahead = NOTHING_AHEAD
 
     def job(self, share: int) -> tuple[Job, list[Worker]]:
         if share not in self.jobs:
@@ -234,8 +285,16 @@ class ClusterWorker:
             self.jobs[share] = job, [Worker(job, SIMD) for _ in range(self.threads)]
         return self.jobs[share]
 
-    def train(self, planned: Round, me: int, owners: int, *merged: NDArray[np.float32]) -> list[Any]:
-        """Put in place what was merged of the round before; train this one's units, unless that is done already.
+    def train_ahead(self, planned: Round, me: int) -> None:
+        """Train the first part of a round, while what all have changed in the one before is on its way."""
+        units, _ = ahead_and_rest(planned.units.get(me, ()))
+        if self.trained == planned.number - 1 and (self.ahead.number, self.ahead.units) != (planned.number, units):
+            start = time.perf_counter()
+            counts = self.train_parts(planned, units, NO_COUNTS)
+            self.ahead = Ahead(planned.number, units, counts, time.perf_counter() - start)
+
+    def train(self, planned: Round, me: int, owners: int, *merged: Changes) -> list[Any]:
+        """Put in place what was merged of the round before; train this one's units that are left, if any.
 
         Parameters
         ----------
@@ -244,30 +303,37 @@ class ClusterWorker:
             This worker's key in its `units`.
         owners : int
             How many workers merge rows.
-        *merged : ndarray of float32
+        *merged : ndarray of uint16
             What `merge` gave all owners in the round before; nothing in the first one.
 
         Returns
         -------
-        list of RoundReport and, for each owner, ndarray of float32, shape (n, dim)
+        list of RoundReport and, for each owner, ndarray of uint16, shape (n, dim)
             How the rows that the owner merges have changed here.
         """
         start = time.perf_counter()
         self.finish(planned.number - 1, *merged)
         middle = time.perf_counter()
         if self.trained < planned.number:
-            rate, counts = planned.learning_rate, [NO_COUNTS]
-            for share, first, end in planned.units.get(me, ()):
-                found = self.train_units(planned, rate, share, first, end)
-                rate += planned.slope * total(found)[0]
-                counts += found
-            self.trained, self.counts = planned.number, total(counts)
+            self.train_ahead(planned, me)
+            begun = time.perf_counter()
+            _, rest = ahead_and_rest(planned.units.get(me, ()))
+            self.counts = self.train_parts(planned, rest, self.ahead.counts)
+            self.train_seconds = self.ahead.seconds + time.perf_counter() - begun
+            self.trained = planned.number
+        trained = time.perf_counter()
         # Of a round that is planned again without a lost worker, other rows than before.
         self.rows = [by_owner(rows, owners) for rows, _ in planned.due]
-        trained = time.perf_counter()
         changes = list(self.pool.map(self.changes_for, range(owners)))
         merge_seconds = middle - start + time.perf_counter() - trained
-        return [RoundReport(self.counts, trained - middle, merge_seconds), *changes]
+        return [RoundReport(self.counts, self.train_seconds, merge_seconds), *changes]
+
+    def train_parts(self, planned: Round, parts: Iterable[Units], before: Counts) -> Counts:
+        """Train units of a round, of which so much was trained before; gives all of it."""
+        for share, first, end in parts:
+            found = self.train_units(planned, planned.learning_rate + planned.slope * before[0], share, first, end)
+            before = total([before, *found])
+        return before
 
     def train_units(self, planned: Round, rate: float, share: int, first: int, end: int) -> list[Counts]:
         job, workers = self.job(share)
@@ -279,20 +345,20 @@ class ClusterWorker:
         list(self.pool.map(Worker.run, workers))
         return [worker.counts for worker in workers]
 
-    def changes_for(self, owner: int) -> NDArray[np.float32]:
+    def changes_for(self, owner: int) -> Changes:
         """How the rows that an owner merges have changed here since they were merged: inputs, then outputs."""
         both = [of_owners[owner] for of_owners in self.rows]
-        out = self.buffers[owner].of(sum(map(len, both)), self.own[0].shape[1])
+        out: Changes = self.buffers[owner].of(sum(map(len, both)), self.own[0].shape[1])
         start = 0
         for rows, base, own in zip(both, self.base, self.own, strict=True):
             gather_changes(own, base, rows, out[start : start + len(rows)])
             start += len(rows)
         return out
 
-    def merge(self, planned: Round, owner: int, owners: int, *changes: NDArray[np.float32]) -> NDArray[np.float32]:
+    def merge(self, planned: Round, owner: int, owners: int, *changes: Changes) -> Changes:
         """Make one change of those that all workers bring, to the rows of this owner: see `merging`."""
         n, dim = changes[0].shape
-        out = self.buffers[-1].of(n, dim)
+        out: Changes = self.buffers[-1].of(n, dim)
         if self.owned != (owner, owners):  # no round before, or other rows were merged here
             shape = -(-len(self.base[0]) // owners), dim
             self.last, self.before = [np.zeros(shape, np.float32) for _ in planned.due], (0, [])
@@ -302,28 +368,31 @@ class ClusterWorker:
             for last, (places, their_last) in zip(self.last, before, strict=True):
                 last[places] = their_last
         self.before, start = (planned.number, []), 0
-        for (rows, factors), last in zip(planned.due, self.last, strict=True):
+        for (rows, factors), last, buffer in zip(planned.due, self.last, self.buffers_before, strict=True):
             mine = rows % owners == owner
             places = rows[mine] // owners
-            self.before[1].append((places, last[places]))
+            their_last = buffer.of(len(places), dim)
+            np.take(last, places, axis=0, out=their_last, mode="clip")  # which, unlike "raise", makes no copy more
+            self.before[1].append((places, their_last))
             part = slice(start, start + len(places))
             merge_changes([of_worker[part] for of_worker in changes], factors[mine], last, places, out[part])
             start = part.stop
         return out
 
-    def finish(self, number: int, *merged: NDArray[np.float32]) -> None:
+    def finish(self, number: int, *merged: Changes) -> None:
         """Put in place what all owners merged of the round of this number, if that is still to be done."""
         if not merged or self.merged >= number:
             return
         list(self.pool.map(self.put, range(len(merged)), merged))
         self.merged = number
 
-    def put(self, owner: int, merged: NDArray[np.float32]) -> None:
-        start = 0
+    def put(self, owner: int, merged: Changes) -> None:
+        sent, start = self.buffers[owner].rows, 0
         for of_owners, base, own in zip(self.rows, self.base, self.own, strict=True):
             rows = of_owners[owner]
-            put_changes(own, base, rows, merged[start : start + len(rows)])
-            start += len(rows)
+            part = slice(start, start + len(rows))
+            put_changes(own, base, rows, merged[part], sent[part])
+            start = part.stop
 
     # When another worker was lost.
 
@@ -338,7 +407,11 @@ class ClusterWorker:
 
     def catch_up(self, vectors: NDArray[np.float32], outputs: NDArray[np.float32]) -> None:
         """Put in place the rows of the round trained last, from the state of a worker that has merged them."""
-        for of_owners, given, base, own in zip(self.rows, (vectors, outputs), self.base, self.own, strict=True):
-            for rows in of_owners:
-                base[rows] = own[rows] = given[rows]
+        for owner, rows_of_both in enumerate(zip(*self.rows, strict=True)):
+            start = 0
+            for rows, given, base, own in zip(rows_of_both, (vectors, outputs), self.base, self.own, strict=True):
+                sent = floats(self.buffers[owner].rows[start : start + len(rows)])
+                own[rows] += given[rows] - base[rows] - sent
+                base[rows] = given[rows]
+                start += len(rows)
         self.merged = self.trained

@@ -14,8 +14,9 @@ from fastsgns.trainer import UNIT_WORDS
 
 __all__ = ["Course", "Place", "Round", "Units", "default_round_words"]
 
-# Rounds of a training, unless they are asked to be longer or shorter: see docs/cluster.md for what they cost and bring.
-ROUNDS = 200
+# Rounds of a training, unless they are asked to be longer or shorter: so many times the square root of the number of
+# workers. See docs/cluster.md for what they cost and bring.
+ROUNDS = 70
 # Work units of each of several threads in the shortest round: with fewer, threads wait long for the last one.
 LEAST_UNITS = 4
 KEPT_ROUNDS = 4  # that can be gone back to
@@ -161,7 +162,7 @@ def default_round_words(words: int, workers: int, threads: int) -> int:
     Examples
     --------
     >>> default_round_words(120_000_000, workers=8, threads=1)
-    75000
+    75761
     """
     least = LEAST_UNITS * threads if threads > 1 else 1
-    return max(words // (ROUNDS * workers), least * UNIT_WORDS)
+    return max(int(words / (ROUNDS * workers**1.5)), least * UNIT_WORDS)

@@ -36,6 +36,7 @@ __all__ = [
     "too_high",
     "total",
     "train",
+    "warn_of_empty_epochs",
     "with_epoch",
 ]
 
@@ -53,8 +54,8 @@ CHECKED_ROWS = 4096
 @dataclass
 class TrainingResult:
     """What a run did: epochs, tokens gone through and kept by subsampling, pairs, dot products (fewer than
-    pairs * (1 + negative) where noise words are shared), seconds, mean loss per pair by epoch, and the learning rate
-    that it ended with."""
+    pairs * (1 + negative) where noise words are shared), seconds, mean loss per pair by epoch, the learning rate that
+    it ended with, and how many epochs had no pair."""
 
     epochs: int = 0
     words: int = 0
@@ -64,6 +65,7 @@ class TrainingResult:
     seconds: float = 0.0
     loss_history: list[float] = field(default_factory=list)
     alpha: float = 0.0
+    empty_epochs: int = 0
 
 
 # Of an epoch: words done, words kept, pairs, pairs the loss was taken of, their loss, dot products.
@@ -193,12 +195,7 @@ def train(
             raise
         check_finite(options, run.result.epochs, input_vectors, output_vectors)
         run.keep(last=True)
-    if run.epochs_without_pairs:
-        warnings.warn(
-            f"{run.epochs_without_pairs} of {run.result.epochs} epochs trained no pair: sample={options.sample} leaves "
-            "no two words of a sentence of so small a corpus; give a higher one, or 0 to keep all",
-            stacklevel=3,
-        )
+    warn_of_empty_epochs(run.result, options, stacklevel=4)
     return run.result
 
 
@@ -264,7 +261,6 @@ class Run:
         self.state = state  # as it was when the epoch under way began, or will be when the next one does
         self.begun: RunState | None = None  # the same, once threads have gone on from it
         self.idle = True  # all threads have ended: counters and matrices stand still
-        self.epochs_without_pairs = 0
         self.tasks: list[Callable[[], None]] = [worker.run for worker in workers]
         if team:
             self.tasks = [partial(team.run, number) for number in range(team.threads)]
@@ -292,7 +288,6 @@ class Run:
         while not self.run_threads(alpha):
             self.keep(last=False)
         result = with_epoch(self.result, total(self.counts()), alpha + self.slope * self.words)
-        self.epochs_without_pairs += result.pairs == self.result.pairs
         self.state = RunState(result)
         loss = result.loss_history[-1]
         if not math.isfinite(loss):
@@ -379,6 +374,16 @@ def total(counts: Iterable[Counts]) -> Counts:
     return int(words), int(kept), int(pairs), int(loss_pairs), float(loss), int(dot_products)
 
 
+def warn_of_empty_epochs(result: TrainingResult, options: TrainingOptions, stacklevel: int) -> None:
+    """Warn if subsampling left nothing to train on in some epochs."""
+    if result.empty_epochs:
+        warnings.warn(
+            f"{result.empty_epochs} of {result.epochs} epochs trained no pair: sample={options.sample} leaves no two "
+            "words of a sentence of so small a corpus; give a higher one, or 0 to keep all",
+            stacklevel=stacklevel,
+        )
+
+
 def with_epoch(result: TrainingResult, counts: Counts, alpha: float) -> TrainingResult:
     """The result with one more epoch, of these counts, that ended at this learning rate."""
     words, kept, pairs, loss_pairs, loss, dot_products = counts
@@ -391,4 +396,5 @@ def with_epoch(result: TrainingResult, counts: Counts, alpha: float) -> Training
         seconds=result.seconds,
         loss_history=[*result.loss_history, loss / loss_pairs if loss_pairs else 0.0],
         alpha=alpha,
+        empty_epochs=result.empty_epochs + (pairs == 0),
     )

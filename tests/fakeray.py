@@ -1,13 +1,17 @@
 """The part of Ray that fastsgns.cluster uses, in one process, with losses of workers wherever a test wants them.
 
-Calls run in an order drawn from a seed that Ray could take as well: those of one actor in the order in which they were
-made, each once what it is given is there. What would wait for ever is an error.
+Calls run in an order drawn from a seed that Ray could take as well: those of one actor are taken up in the order in
+which they were made, each once what it is given is there; those of a group run one after the other, beside those of
+others.
+What would wait for ever is an error.
 """
 
 import itertools
 import pickle
 import random
+from itertools import takewhile
 from types import SimpleNamespace
+from typing import NamedTuple
 
 import numpy as np
 
@@ -46,17 +50,28 @@ def copied(value):
     return value
 
 
-class Method:
-    def __init__(self, owner, name, num_returns=1):
-        self.owner, self.name, self.num_returns = owner, name, num_returns
+class Call(NamedTuple):
+    name: str
+    args: tuple
+    refs: list
+    group: str | None
 
-    def options(self, num_returns=1, **_):
-        return Method(self.owner, self.name, num_returns)
+    @property
+    def ready(self):
+        return all(arg.results for arg in self.args if isinstance(arg, Ref))
+
+
+class Method:
+    def __init__(self, owner, name, num_returns=1, group=None):
+        self.owner, self.name, self.num_returns, self.group = owner, name, num_returns, group
+
+    def options(self, num_returns=1, concurrency_group=None):
+        return Method(self.owner, self.name, num_returns, concurrency_group)
 
     def remote(self, *args):
         self.owner.ray.before_call("remote")
         refs = [Ref() for _ in range(self.num_returns)]
-        self.owner.queue.append((self.name, args, refs))
+        self.owner.queue.append(Call(self.name, args, refs, self.group))
         if self.owner.dead:
             self.owner.ray.kill(self.owner)
         self.owner.ray.step()
@@ -110,15 +125,19 @@ class FakeRay:
     def nodes(self):
         return [{"Alive": True, "Resources": {"CPU": float(cores)}} for cores in self.cores]
 
-    def remote(self, what):
-        if not isinstance(what, type):
-            return Tasks(self, what)
-        started = itertools.count()
+    def remote(self, function=None, **_):
+        if function:
+            return Tasks(self, function)
 
-        def start(*args):
-            return Actor(self, lambda: what(*args), self.room or next(started) < len(self.cores))
+        def actor_class(make):
+            started = itertools.count()
 
-        return SimpleNamespace(options=lambda **_: SimpleNamespace(remote=start))
+            def start(*args):
+                return Actor(self, lambda: make(*args), self.room or next(started) < len(self.cores))
+
+            return SimpleNamespace(remote=start)
+
+        return actor_class
 
     def put(self, value):
         self.before_call("put")
@@ -126,8 +145,8 @@ class FakeRay:
 
     def kill(self, actor):
         actor.dead = True
-        for _, _, refs in actor.queue:
-            for ref in refs:
+        for call in actor.queue:
+            for ref in call.refs:
                 ref.results = [RayActorError(f"actor {actor.number} is dead")]
         actor.queue.clear()
 
@@ -143,10 +162,11 @@ class FakeRay:
 
     def runnable(self):
         for actor in self.actors:
-            if actor.queue and actor.starts:
-                _, args, _ = actor.queue[0]
-                if all(arg.results for arg in args if isinstance(arg, Ref)):
-                    yield actor
+            groups = set()
+            for call in takewhile(lambda call: call.ready, actor.queue if actor.starts else ()):
+                if call.group not in groups:
+                    groups.add(call.group)
+                    yield actor, call
 
     def step(self, force=False):
         """Run some calls, or none; with `force`, one at least, if there is any. Whether one was."""
@@ -155,20 +175,20 @@ class FakeRay:
             ready = list(self.runnable())
             if not ready:
                 break
-            self.run(self.random.choice(ready))
+            self.run(*self.random.choice(ready))
             ran, force = True, False
         return ran
 
-    def run(self, actor):
-        name, args, refs = actor.queue.pop(0)
+    def run(self, actor, call):
+        name, args, refs, _ = call
         self.calls += 1
         lost, objects = self.losses.pop(self.calls, (None, False))
         values = [arg.results[0] if isinstance(arg, Ref) else arg for arg in args]
         failed = [value for value in values if isinstance(value, RayError)]
         if lost is not None and self.actors[lost] is actor:  # in the middle of it
-            actor.queue.insert(0, (name, args, refs))
             self.lose(lost, objects)
             return
+        actor.queue.remove(call)
         try:
             if failed:
                 raise failed[0].cause if isinstance(failed[0], RayTaskError) else failed[0]

@@ -265,7 +265,9 @@ def test_a_worker_lost_while_all_are_idle(train, undisturbed, who):
     same_work(model, undisturbed[0])
 
 
-@pytest.mark.parametrize("method", ["state", "begin", "encode", "missing", "forget", "catch_up", "finish", "merge"])
+@pytest.mark.parametrize(
+    "method", ["state", "begin", "encode", "missing", "forget", "catch_up", "finish", "merge", "train_ahead"]
+)
 @pytest.mark.parametrize("room", [True, False])
 def test_a_worker_lost_by_a_call(train, undisturbed, monkeypatch, method, room):
     """In the middle of its first call of a kind, when another one was lost before."""
@@ -273,13 +275,13 @@ def test_a_worker_lost_by_a_call(train, undisturbed, monkeypatch, method, room):
         ray, lost = fakeray.FakeRay(seed, {8 if method in ("encode", "forget") else 60: (2, True)}, room), []
         run = ray.run
 
-        def losing(actor, ray=ray, run=run, lost=lost):
+        def losing(actor, call, ray=ray, run=run, lost=lost):
             there = sum(not other.dead for other in ray.actors if isinstance(other, fakeray.Actor))
-            if actor.queue[0][0] == method and not lost and isinstance(actor, fakeray.Actor) and there > 1:
+            if call.name == method and not lost and isinstance(actor, fakeray.Actor) and there > 1:
                 lost.append(actor)
                 ray.lose(actor.number, False)
             else:
-                run(actor)
+                run(actor, call)
 
         ray.run = losing
         same_work(train(ray), undisturbed[0])
@@ -299,11 +301,11 @@ def test_workers_lost_again_and_again(train):
     ray = fakeray.FakeRay()
     run = ray.run
 
-    def losing(actor):
-        if actor.queue[0][0] == "scan" and actor.number > 0:
+    def losing(actor, call):
+        if call.name == "scan" and actor.number > 0:
             ray.lose(actor.number, False)
         else:
-            run(actor)
+            run(actor, call)
 
     ray.run = losing
     with pytest.raises(RuntimeError, match="workers were lost 5 times"):
@@ -331,6 +333,11 @@ def test_errors_of_workers_are_raised_as_they_are(train, tmp_path):
     assert train(corpus=path, errors="ignore").corpus_total_words == WORDS
     with pytest.raises(FloatingPointError, match=r"alpha=1e\+30 is too high"):
         train(alpha=1e30)
+
+
+def test_epochs_without_pairs_are_told_of(train):
+    with pytest.warns(UserWarning, match="2 of 2 epochs trained no pair: sample=1e-09"):
+        train(sample=1e-9)
 
 
 # Errors before training
@@ -413,19 +420,9 @@ def test_a_path_that_a_node_does_not_see(train, text, monkeypatch):
     assert all(actor.dead for actor in ray.actors if isinstance(actor, fakeray.Actor))
 
 
-def test_workers_per_node_and_threads(train):
-    seen = []
-    ray = fakeray.FakeRay(cores=(8, 4))
-    start = ray.remote
-
-    def remote(what):
-        return start(what) if not isinstance(what, type) else start(type("W", (what,), {"about": about}))
-
-    def about(self):
-        seen.append(self.threads)
-        return ClusterWorker.about(self)
-
-    ray.remote = remote
+def test_workers_per_node_and_threads(train, monkeypatch):
+    seen, ray, about = [], fakeray.FakeRay(cores=(8, 4)), ClusterWorker.about
+    monkeypatch.setattr(ClusterWorker, "about", lambda self: seen.append(self.threads) or about(self))
     for options, threads in (({}, 4), ({"num_workers": 4}, 2), ({"workers_per_node": 4}, 1), ({"workers": 3}, 3)):
         seen.clear()
         model = train(ray, **{"num_workers": 2, "workers": None, **options})

@@ -60,6 +60,9 @@ class Team:
 
     def train_round(self, complete=False, again=None):
         planned = self.course.plan(self.deal, complete, again)
+        if self.merged:
+            for me, worker in self.workers.items():
+                worker.train_ahead(planned, me)
         given = [worker.train(planned, me, self.owners, *self.merged) for me, worker in self.workers.items()]
         self.merged = [
             list(self.workers.values())[owner % len(self.workers)].merge(
@@ -93,8 +96,8 @@ def check_alike(team, whole=True):
     for worker, state in zip(team.workers.values(), states, strict=True):
         for found, expected, own in zip(state, states[0], worker.own, strict=True):
             np.testing.assert_array_equal(found, expected)
-            if whole:
-                np.testing.assert_array_equal(own, expected)
+            if whole:  # but for what rounding left
+                np.testing.assert_allclose(own, expected, atol=5e-3)
     return states[0]
 
 
@@ -227,28 +230,63 @@ def test_a_share_without_a_word_is_trained_by_nobody(text):
     assert team.total()[0] == 1800
 
 
-def test_a_worker_that_missed_a_merge_catches_up(text, monkeypatch):
+@pytest.mark.parametrize("ahead", [False, True])
+def test_a_worker_that_missed_a_merge_catches_up(text, ahead, monkeypatch):
     monkeypatch.setattr("fastsgns.merging.BUSIEST", 50)
     team, other = (Team(cuts(text, 4), 2, epochs=1) for _ in range(2))
     for each in (team, other):
         for _ in range(4):
             each.train_round()
+        if ahead:
+            planned = each.course.plan(each.deal)
+            for me, worker in each.workers.items():
+                worker.train_ahead(planned, me)
     first, second = team.workers.values()
     assert first.where() == WorkerPlace(4, 3, (0, 1)) and second.where() == WorkerPlace(4, 3, (2, 3))
     first.finish(4, *team.merged)
     second.catch_up(*first.state())
     assert first.where().merged == second.where().merged == 4
-    other.finish()
-    for each in (first, second):
-        for found, expected in zip(each.own, other.workers[0 if each is first else 1].own, strict=True):
-            np.testing.assert_array_equal(found, expected)
+    for worker in other.workers.values():
+        worker.finish(4, *other.merged)
+    for worker, expected_of in zip(team.workers.values(), other.workers.values(), strict=True):
+        for found, expected in zip(worker.own, expected_of.own, strict=True):
+            np.testing.assert_allclose(found, expected, atol=1e-6)
     check_alike(team, whole=False)
-    team.merged = []
-    team.train()
-    other.merged = []
-    other.train()
+    for each in (team, other):
+        each.merged = []
+        if ahead:
+            each.train_round(again=each.course.go_back(5))
+        each.train()
+    assert team.total() == pytest.approx(other.total(), rel=1e-4) and team.total()[0] == team.course.epoch_words
     for found, expected in zip(check_alike(team), check_alike(other), strict=True):
-        np.testing.assert_array_equal(found, expected)
+        np.testing.assert_allclose(found, expected, atol=5e-3)
+
+
+def test_half_a_round_trained_ahead_is_not_trained_again(text):
+    team = Team(cuts(text, 4), 2, epochs=1)
+    team.train_round()
+    planned = team.course.plan(team.deal)
+    before = [[matrix.copy() for matrix in worker.own] for worker in team.workers.values()]
+    for _ in range(3):
+        for me, worker in team.workers.items():
+            worker.train_ahead(planned, me)
+    reports = [worker.train(planned, me, 2, *team.merged)[0] for me, worker in team.workers.items()]
+    for me, report in enumerate(reports):
+        assert report.counts[0] == sum(team.course.words_of(part) for part in planned.units[me]) > 0
+        assert any((own != was).any() for own, was in zip(team.workers[me].own, before[me], strict=True))
+    assert [worker.where().trained for worker in team.workers.values()] == [2, 2]
+
+
+def test_a_round_of_which_other_units_were_trained_ahead_is_trained_whole(text):
+    """Who takes over a lost worker's shares may get more than was planned before."""
+    team = Team(cuts(text, 4), 2, epochs=1)
+    team.train_round()
+    planned = team.course.plan(team.deal)
+    worker = team.workers[0]
+    worker.train_ahead(planned, 0)
+    more = Round(**{**vars(planned), "units": {0: [*planned.units[0], (1, 0, 3)]}})
+    report = worker.train(more, 0, 2, *team.merged)[0]
+    assert report.counts[0] == sum(team.course.words_of(part) for part in more.units[0])
 
 
 def test_a_round_asked_for_again_is_not_trained_again(text):
@@ -327,7 +365,7 @@ def test_rows_that_another_worker_merged_carry_on_nothing(text):
     planned = team.train_round()
     worker = team.workers[1]
     changes = [
-        np.zeros((sum(len(by_owner(rows, 2)[owner]) for rows, _ in planned.due), 16), np.float32) for owner in (0, 1)
+        np.zeros((sum(len(by_owner(rows, 2)[owner]) for rows, _ in planned.due), 16), np.uint16) for owner in (0, 1)
     ]
     again = Round(**{**vars(planned), "number": planned.number + 1})
     assert not worker.merge(again, 0, 2, changes[0]).any()

@@ -164,5 +164,5 @@ def test_stop_plans_no_more_epochs():
 
 
 def test_default_round_words():
-    assert default_round_words(10**9, 4, 8) == 10**9 // (4 * ROUNDS)
+    assert default_round_words(10**9, 4, 8) == 10**9 // (4 * 2 * ROUNDS)
     assert default_round_words(10**5, 4, 8) == LEAST_UNITS * 8 * UNIT_WORDS
