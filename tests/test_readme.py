@@ -11,7 +11,10 @@ import planted
 from fastsgns import Word2Vec, cli
 from fastsgns.word2vec import WITHOUT_EFFECT
 
-TEXT = (Path(__file__).resolve().parent.parent / "README.md").read_text(encoding="utf-8")
+README = Path(__file__).resolve().parent.parent / "README.md"
+if not README.exists():
+    pytest.skip("the tests are here without the README", allow_module_level=True)
+TEXT = README.read_text(encoding="utf-8")
 
 
 def blocks(language):
