@@ -39,18 +39,19 @@ def test_the_wheel_holds_what_it_should():
     files = [path.as_posix() for path in metadata.files("fastsgns") if "__pycache__" not in path.parts]
     suffixes = {path.rpartition(".")[2] for path in files if path.startswith("fastsgns/")}
     library = "pyd" if sys.platform == "win32" else "so"
-    assert suffixes == {"py", "pyi", "pyx", "typed", "d3", "js", "css", "html", library}
+    assert suffixes == {"py", "pyi", "pyx", "typed", "js", "css", "html", library}
     modules = {Path(path).name.split(".")[0] for path in files if path.endswith(f".{library}")}
     assert modules == {Path(path).stem for path in files if path.endswith(".pyx")}
     others = {path.partition("/")[0] for path in files if not path.startswith(("fastsgns/", ".."))}
     assert others == {f"fastsgns-{fastsgns.__version__}.dist-info"}  # no tests, no benchmarks
-    assert sum(".dist-info/licenses/" in path for path in files) == 2
 
 
-def test_the_licence_of_d3_is_that_in_its_file():
-    folder = Path(fastsgns.__path__[0]) / "_page"
-    licence = (folder / "LICENSE.d3").read_text(encoding="utf-8").partition("npm:\n\n")[2]
-    header = (folder / "d3.min.js").read_text(encoding="utf-8").partition("*/")[0]
+def test_licences_are_in_the_wheel_and_that_of_d3_is_what_its_file_says():
+    licences = {path.name: path for path in metadata.files("fastsgns") if ".dist-info/licenses/" in path.as_posix()}
+    assert set(licences) == {"LICENSE", "LICENSE.d3"}
+    licence = licences["LICENSE.d3"].read_text(encoding="utf-8").partition("npm:\n\n")[2]
+    script = Path(fastsgns.__path__[0], "_page", "d3.min.js").read_text(encoding="utf-8")
+    header = script.partition("*/")[0]
     assert len(licence.splitlines()) > 50 and header.rstrip().endswith(licence.rstrip())
 
 
