@@ -22,6 +22,7 @@ __all__ = [
     "initial_vectors",
     "matrix_bytes",
     "padded",
+    "read_vectors",
     "start_from_given",
 ]
 
@@ -86,24 +87,37 @@ def padded(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.lib.stride_tricks.as_strided(vectors, (len(vectors), stride))
 
 
+def read_vectors(name: str, given: InitVectors) -> KeyedVectors:
+    """The vectors given for an argument, read if a path: .bin, .txt or .vec (packed or not) in word2vec's format, else
+    native and mapped.
+
+    Raises
+    ------
+    ValueError
+        If they are not vectors at all.
+    """
+    read = given
+    if isinstance(read, (str, os.PathLike)):
+        suffixes = [suffix.lower() for suffix in Path(read).suffixes]
+        binary = ".bin" in suffixes
+        if binary or {".txt", ".vec", ".w2v"}.intersection(suffixes):
+            read = KeyedVectors.load_word2vec_format(read, binary=binary)
+        else:
+            read = KeyedVectors.load(read, mmap="r")
+    if not (hasattr(read, "key_to_index") and hasattr(read, "vectors")):
+        raise ValueError(f"{name}={given!r} must be KeyedVectors or the path of a file of them")
+    return read
+
+
 def given_vectors(init_vectors: InitVectors, vector_size: int) -> KeyedVectors:
-    """The vectors to start from, read if a path: .bin, .txt or .vec (packed or not) in word2vec's format, else native.
+    """The vectors to start from, of `read_vectors`.
 
     Raises
     ------
     ValueError
         If they are of other dimensions, or not vectors at all.
     """
-    given = init_vectors
-    if isinstance(given, (str, os.PathLike)):
-        suffixes = [suffix.lower() for suffix in Path(given).suffixes]
-        binary = ".bin" in suffixes
-        if binary or {".txt", ".vec", ".w2v"}.intersection(suffixes):
-            given = KeyedVectors.load_word2vec_format(given, binary=binary)
-        else:
-            given = KeyedVectors.load(given)
-    if not (hasattr(given, "key_to_index") and hasattr(given, "vectors")):
-        raise ValueError(f"init_vectors={init_vectors!r} must be KeyedVectors or the path of a file of them")
+    given = read_vectors("init_vectors", init_vectors)
     if given.vectors.shape[1] != vector_size:
         raise ValueError(
             f"init_vectors have {given.vectors.shape[1]} dimensions, vector_size={vector_size}: make them equal"

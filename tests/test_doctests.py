@@ -14,6 +14,8 @@ MODULES = [module.name for module in pkgutil.iter_modules(fastsgns.__path__) if 
 
 @pytest.mark.parametrize("name", MODULES)
 def test_examples(name):
+    if name == "sklearn":  # the only module that needs an extra when it is imported
+        pytest.importorskip("sklearn")
     module = importlib.import_module(f"fastsgns.{name}")
     with np.printoptions(legacy="1.25"):
         assert doctest.testmod(module, extraglobs={"np": np}).failed == 0
@@ -21,5 +23,5 @@ def test_examples(name):
 
 def test_there_are_examples():
     finder = doctest.DocTestFinder()
-    modules = [importlib.import_module(f"fastsgns.{name}") for name in MODULES]
+    modules = [importlib.import_module(f"fastsgns.{name}") for name in MODULES if name != "sklearn"]
     assert sum(len(test.examples) for module in modules for test in finder.find(module)) > 30
