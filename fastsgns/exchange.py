@@ -1,4 +1,4 @@
-"""KeyedVectors from and to gensim's, in memory: gensim's own files are pickles, which only gensim should read."""
+"""KeyedVectors from and to other libraries in memory: gensim's, whose files only gensim should read, and PyTorch's."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 
 from fastsgns.vectorstore import VectorStore
 
-__all__ = ["from_gensim", "to_gensim"]
+__all__ = ["from_gensim", "to_gensim", "to_torch"]
 
 Store = TypeVar("Store", bound=VectorStore)
 
@@ -42,3 +42,16 @@ def from_gensim(cls: type[Store], other: Any) -> Store:
     store.allocate_vecattrs()  # gensim may have forgotten to lengthen some
     store.vectors_lockf = getattr(other, "vectors_lockf", None)
     return store
+
+
+def to_torch(store: VectorStore, copy: bool) -> Any:
+    """The matrix as a tensor; `KeyedVectors.to_torch` tells the rest."""
+    try:
+        import torch
+    except ImportError as error:
+        raise ImportError("to_torch needs PyTorch, which is not installed: pip install torch") from error
+    vectors = store.vectors
+    # Tensors have no read-only memory, such as that of a mapped file, and no foreign byte order.
+    if copy or not vectors.flags.writeable or not vectors.dtype.isnative:
+        vectors = np.array(vectors, vectors.dtype.newbyteorder("="), order="C")
+    return torch.from_numpy(vectors)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,9 @@ from fastsgns.keyindex import Key
 from fastsgns.older_names import OlderNames
 from fastsgns.similarities import as_list
 from fastsgns.storage import Storage
+
+if TYPE_CHECKING:
+    from fastsgns.vectorindex import VectorIndex
 
 if sys.version_info >= (3, 11):
     from typing import Self
@@ -266,6 +269,99 @@ class KeyedVectors(OlderNames, Storage):
         from fastsgns import explorer
 
         return explorer.write_page(self, path, words, method, clusters=clusters, title=title, seed=seed)
+
+    def save_tensorboard(self, folder: PathLike, words: int | Iterable[Key] | None = None) -> Path:
+        """Write a folder for TensorFlow's Embedding Projector: ``tensorboard --logdir FOLDER`` shows it.
+
+        It holds vectors.tsv, metadata.tsv (keys, and attributes such as counts) and projector_config.pbtxt. The first
+        two can be loaded at https://projector.tensorflow.org too. TensorFlow is not needed.
+
+        Parameters
+        ----------
+        folder : path
+            Made if it is not there; files of these names are replaced.
+        words : int or iterable of keys, optional
+            Those to write, or how many of the most frequent; by default 10,000, or all if they are fewer. The Projector
+            takes up to 100,000.
+
+        Returns
+        -------
+        pathlib.Path
+            `folder`.
+
+        Raises
+        ------
+        KeyError
+            If a word is not present.
+        ValueError
+            If there are no words, more are asked for than there are, or one is empty or holds a tab or a line end.
+
+        Examples
+        --------
+        >>> wv = KeyedVectors.from_arrays(["a", "b", "c"], np.eye(3, dtype=np.float32))
+        >>> wv.save_tensorboard("projector")  # doctest: +SKIP
+        PosixPath('projector')
+        """
+        from fastsgns import projector
+
+        return projector.write_projector(self, folder, words)
+
+    def build_index(
+        self,
+        *,
+        connectivity: int = 16,
+        expansion_add: int = 128,
+        expansion_search: int = 64,
+        dtype: str = "f16",
+        workers: int | None = None,
+    ) -> VectorIndex:
+        """An index that finds nearest keys without looking at every vector; needs usearch, in the extra "ann".
+
+        The parameters and more are told at `fastsgns.vectorindex.VectorIndex`.
+
+        Examples
+        --------
+        >>> wv = KeyedVectors.from_arrays(["a", "b", "c"], np.array([[1, 0], [0.6, 0.8], [0, 1]], np.float32))
+        >>> index = wv.build_index()  # doctest: +SKIP
+        >>> index.most_similar("c", topn=1)  # doctest: +SKIP
+        [('b', 0.8)]
+        >>> index.recall()  # doctest: +SKIP
+        1.0
+        """
+        from fastsgns.vectorindex import VectorIndex
+
+        return VectorIndex(
+            self,
+            connectivity=connectivity,
+            expansion_add=expansion_add,
+            expansion_search=expansion_search,
+            dtype=dtype,
+            workers=workers,
+        )
+
+    def load_index(self, path: PathLike) -> VectorIndex:
+        """An index of these vectors that `VectorIndex.save` wrote; see `VectorIndex.load`."""
+        from fastsgns.vectorindex import VectorIndex
+
+        return VectorIndex.load(path, self)
+
+    def to_torch(self, copy: bool = False) -> Any:
+        """The vectors as a torch.Tensor of shape (V, vector_size), row i being ``index_to_key[i]``.
+
+        ``torch.nn.Embedding.from_pretrained(wv.to_torch())`` is a layer whose indexes are `key_to_index`.
+
+        Parameters
+        ----------
+        copy : bool, default False
+            Otherwise the memory is shared where it can be, and not where the vectors are read-only, as those of a
+            mapped file are: what then trains the layer changes these vectors; call `fill_norms(force=True)` after it.
+
+        Raises
+        ------
+        ImportError
+            If PyTorch is not installed.
+        """
+        return exchange.to_torch(self, copy)
 
     def to_gensim(self) -> Any:
         """A gensim.models.KeyedVectors with copies of keys, vectors and attributes.

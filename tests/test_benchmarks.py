@@ -80,6 +80,17 @@ def test_queries(tmp_path):
     assert loaded["binary", "fastsgns"] == 3000 and loaded["text", "fastsgns, float16"] == 5000
 
 
+def test_ann(tmp_path):
+    pytest.importorskip("usearch")
+    printed = run(
+        "ann.py", "--words", "20_000", "--vocabulary", "500", "--dim", "16", "--queries", "50", "--repeats", "1",
+        "--json", "o.json", cwd=tmp_path,
+    )  # fmt: skip
+    assert "500 vectors of 16 dimensions, 50 queries" in printed and "| exact search |  | 1.000 |" in printed
+    runs = json.loads((tmp_path / "o.json").read_text(encoding="utf-8"))["runs"]
+    assert len(runs) == 6 and all(run["recall"] > 0.9 and run["at_once"] > 0 for run in runs)
+
+
 def test_scaling_over_threads(tmp_path):
     printed = run(
         "scaling.py", "threads", "--threads", "1", "2", "--modes", "group", "pair", "--dims", "8", "16",
