@@ -3,8 +3,8 @@
     python benchmarks/ann.py model.safetensors --json ann.json
     python benchmarks/ann.py                                    (vectors of made-up text)
 
-Queries are keys drawn at random. "one by one" asks for each alone, on one thread as one user would; "at once" gives all to
-`most_similar_batch`, on all threads. Recall is the share of the 10 nearest keys by exact search that the index finds.
+Queries are keys drawn at random. "one by one" asks for each alone; "at once" gives all to `most_similar_batch`, on all
+threads. Recall is the share of the 10 nearest keys by exact search that the index finds.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import statistics
 import sys
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -44,10 +45,16 @@ def per_second(ask: Callable[[], object], queries: int, repeats: int) -> float:
     return queries / statistics.median(seconds)
 
 
+def ask_each(index: Any, keys: list[Any]) -> None:
+    for key in keys:
+        index.most_similar(key, topn=TOPN)
+
+
 def measure(wv: Any, queries: int, repeats: int) -> list[dict[str, Any]]:
     import numpy as np
 
     keys = [wv.index_to_key[row] for row in np.random.default_rng(1).permutation(len(wv))[:queries].tolist()]
+    few = keys[: max(1, len(keys) // 5)]
     wv.fill_norms()
     runs = []
     for name, index, expansion in [(EXACT, wv, None), *((f"index, {dtype}", dtype, n) for dtype, n in INDEXES)]:
@@ -58,11 +65,8 @@ def measure(wv: Any, queries: int, repeats: int) -> list[dict[str, Any]]:
             run["build_seconds"] = time.perf_counter() - start
             run["recall"] = index.recall(TOPN, len(keys))
             run["bytes"] = index.memory_bytes
-        few = keys[: max(1, len(keys) // 5)]
-        run["one_by_one"] = per_second(
-            lambda one=index: [one.most_similar(key, topn=TOPN) for key in few], len(few), repeats
-        )
-        run["at_once"] = per_second(lambda all_=index: all_.most_similar_batch(keys, TOPN), len(keys), repeats)
+        run["one_by_one"] = per_second(partial(ask_each, index, few), len(few), repeats)
+        run["at_once"] = per_second(partial(index.most_similar_batch, keys, TOPN), len(keys), repeats)
         runs.append(run)
     return runs
 
@@ -80,7 +84,8 @@ def markdown(document: dict[str, Any]) -> str:
         build, size = run.get("build_seconds"), run.get("bytes")
         cells = [
             run["who"], run["expansion_search"] or "", f"{run['recall']:.3f}", f"{run['one_by_one']:,.0f}",
-            f"{run['at_once']:,.0f}", "" if build is None else f"{build:.1f}", "" if size is None else f"{size / 1e6:,.0f}",
+            f"{run['at_once']:,.0f}", "" if build is None else f"{build:.1f}",
+            "" if size is None else f"{size / 1e6:,.0f}",
         ]  # fmt: skip
         lines.append("| " + " | ".join(map(str, cells)) + " |")
     return "\n".join(lines) + "\n"

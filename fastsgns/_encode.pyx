@@ -336,6 +336,9 @@ cdef class TokenScanner:
         elif isinstance(sentence, (str, bytes, bytearray, memoryview)):
             raise ValueError(f"sentence {self.sentences} is the {type(sentence).__name__} {sentence[:40]!r}: "
                              "a sentence must be a list of tokens; give line.split() instead of line")
+        elif hasattr(sentence, "as_py"):  # a list of pyarrow's, whose own tokens are no strings
+            self.add(sentence.as_py())
+            return
         else:
             try:
                 tokens = iter(sentence)

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from fastsgns import cache, memory
 from fastsgns._encode import ERRORS, Chunk, TokenScanner
 from fastsgns.checks import check_choice, check_integer
+from fastsgns.columns import IdColumn, read_column
 from fastsgns.idarrays import as_id_arrays, encode_id_arrays
 from fastsgns.readers import whole_files
 from fastsgns.scan import ENCODING, PIECE_BYTES, REMEDY, Scanned, scan_files
@@ -141,7 +142,8 @@ def encode_sentences(
         Equal integers of Python and NumPy are one token. Arrays of integers cost no Python object per token, and
         fastest are all sentences together: a matrix of integers, one a row, or a pair ``(tokens, offsets)`` of arrays,
         where sentence i is ``tokens[offsets[i]:offsets[i + 1]]`` (the CSR form). Those are read in place. So are
-        whole files that a `LineSentence` or `PathLineSentences` gives: by `encode_files`, to the same result.
+        columns of lists in Arrow's memory (pyarrow, polars, pandas, Hugging Face datasets), strings by numbers.
+        Whole files that a `LineSentence` or `PathLineSentences` gives are read by `encode_files`, to the same result.
     workers : int
         Threads that read a matrix, a pair or files; the result does not depend on their number.
     rules, vocabulary, progress
@@ -182,10 +184,14 @@ def encode_sentences(
             f"sentences={str(sentences)[:40]!r} is a {type(sentences).__name__}: give an iterable of token "
             "lists; for the name of a file, use corpus_file; for a text, [line.split() for line in text.splitlines()]"
         )
+    sentences, names = read_column(sentences), None
+    if isinstance(sentences, IdColumn):
+        *pair, names = sentences
+        sentences = tuple(pair)
     if not isinstance(sentences, Iterable) and not hasattr(sentences, "__getitem__"):
         raise ValueError(f"sentences={sentences!r} must be an iterable of token lists")
     if (arrays := as_id_arrays(sentences)) is not None:
-        vocabulary, tokens, offsets, *read = encode_id_arrays(*arrays, rules, workers, vocabulary, progress)
+        vocabulary, tokens, offsets, *read = encode_id_arrays(*arrays, rules, workers, vocabulary, progress, names)
         return vocabulary, Corpus(tokens, offsets, *read)
     return assemble(scan_sentences(sentences, progress), rules, vocabulary, 1)
 

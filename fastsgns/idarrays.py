@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from itertools import accumulate, pairwise
 from typing import Any
 
@@ -82,10 +82,12 @@ def encode_id_arrays(
     workers: int,
     vocabulary: Vocabulary | None,
     progress: Callable[[int, int | None], None] | None,
+    names: Sequence[str] | None = None,
 ) -> tuple[Vocabulary, NDArray[np.int32], NDArray[np.int64], int, int]:
     """The vocabulary, ids and offsets by it, and how many tokens and sentences were read; see `Corpus`.
 
     What `as_id_arrays` gives is read twice, and must not change meanwhile. Nothing in the result depends on `workers`.
+    With `names` a token i stands for names[i].
     """
     raw_words, sentences = len(tokens), int(np.count_nonzero(np.diff(offsets)))
     threads = max(1, min(workers, raw_words // LEAST_TOKENS))
@@ -109,9 +111,12 @@ def encode_id_arrays(
     places = [np.arange(len(total), dtype=np.int32), *(total.merge(tally) for tally in tallies[1:])]
     del tallies
     keys = total.keys()
-    vocabulary, ids = rules.apply(
-        total.counts(), None, lambda kept: keys[kept].tolist(), vocabulary, raw_words, sentences
-    )
+
+    def words(places: NDArray[np.int64]) -> list[Any]:
+        found: list[int] = keys[places].tolist()
+        return found if names is None else [names[token] for token in found]
+
+    vocabulary, ids = rules.apply(total.counts(), None, words, vocabulary, raw_words, sentences)
     total.renumber(ids)
     kept = [int(counts[ids[place] >= 0].sum()) for counts, place in zip(counts_of_parts, places, strict=True)]
     need, what = 4 * sum(kept) + 8 * len(offsets), f"{sum(kept):,} words in {len(offsets) - 1:,} sentences, encoded"

@@ -227,6 +227,8 @@ negative_sharing, deterministic
             raise ValueError(f"X of shape {X.shape} is a column: give its documents, X[:, 0]")
         if not isinstance(X, Iterable):
             raise ValueError(f"X={X!r} must be an iterable of documents, strings or lists of tokens")
+        if hasattr(X, "to_pylist"):  # pyarrow's strings are no str
+            X = X.to_pylist()
         analyze = CountVectorizer(**{name: getattr(self, name) for name in ANALYSIS}).build_analyzer()
         return self._analyzed(X, analyze)
 

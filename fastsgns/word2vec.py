@@ -54,6 +54,7 @@ class Word2Vec(VocabularyBuilder):
         Any iterable, one-shot generators too: it is read once. A token is a string, an integer or any other hashable;
         a sentence may be a NumPy array of integers. A matrix of integers (a sentence a row) and a pair of arrays
         ``(tokens, offsets)``, sentence i being ``tokens[offsets[i]:offsets[i + 1]]``, are read in place by all threads.
+        A column of token lists may be of pandas, polars, pyarrow or Hugging Face datasets.
     corpus_file : path or list of paths, optional
         Plain or compressed (.gz, .bz2, .xz, .zst) UTF-8 text, a sentence a line, tokens between white space. A
         directory stands for the files in it.

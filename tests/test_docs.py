@@ -2,6 +2,7 @@
 
 import inspect
 import re
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -73,6 +74,10 @@ def test_defaults_are_gensims_where_the_table_says_so(name):
         )
 
 
+# Packages that a page is about, and that need not be here: a block that imports one runs where it is.
+OTHERS = {"datasets", "pandas", "polars", "pyarrow", "sklearn", "torch", "usearch"}
+
+
 # Those of cluster.md need a cluster: test_distributed.py runs them.
 @pytest.mark.parametrize(
     "page", sorted({path.relative_to(DOCS).as_posix() for path in DOCS.glob("*.md")} - {"cluster.md"})
@@ -82,4 +87,7 @@ def test_python_blocks_run(page, tmp_path, monkeypatch):
     blocks = re.findall(r"^```python\n(.*?)^```$", (DOCS / page).read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
     assert blocks
     for block in blocks:
-        exec(compile(block, page, "exec"), {})
+        code = compile(block, page, "exec")
+        imported = re.findall(r"^(?:import|from) (\w+)", block, re.MULTILINE)
+        if all(find_spec(name) for name in imported if name in OTHERS):
+            exec(code, {})

@@ -53,12 +53,15 @@ def test_keys_that_a_table_cannot_hold_are_refused(tmp_path):
 def test_tensorboard_reads_it(wv, tmp_path):
     plugin = pytest.importorskip("tensorboard.plugins.projector.projector_plugin")
     from tensorboard.plugins.base_plugin import TBContext
+    from werkzeug.test import Client
 
-    wv.save_tensorboard(tmp_path)
-    projector = plugin.ProjectorPlugin(TBContext(logdir=str(tmp_path)))
-    projector._run_paths = {".": str(tmp_path)}
-    (config,) = projector.configs.values()
-    assert [list(embedding.tensor_shape) for embedding in config.embeddings] == [[300, 8]]
+    apps = plugin.ProjectorPlugin(TBContext(logdir=str(wv.save_tensorboard(tmp_path)))).get_plugin_apps()
+    (embedding,) = Client(apps["/info"]).get("/?run=.").json["embeddings"]
+    assert embedding["tensorShape"] == [300, 8]
+    query = {"run": ".", "name": embedding["tensorName"]}
+    served = Client(apps["/tensor"]).get("/", query_string=query).data
+    assert np.array_equal(np.frombuffer(served, np.float32).reshape(300, 8), wv.vectors)
+    assert Client(apps["/metadata"]).get("/", query_string=query).data == (tmp_path / "metadata.tsv").read_bytes()
 
 
 # spaCy

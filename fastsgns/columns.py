@@ -1,0 +1,171 @@
+"""Columns of tables as sentences: pandas, polars, Arrow, Hugging Face datasets; none of them is needed or imported.
+
+Arrow keeps lists as one array of all values and the places where each list ends, which is how ids are read fastest; all
+that has the Arrow interface is taken so, if pyarrow is there. Strings become numbers in Arrow's own dictionary first.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["IdColumn", "read_column"]
+
+# How an object of any package shows that Arrow can read it (https://arrow.apache.org/docs/format/CDataInterface.html).
+ARROW = ("__arrow_c_stream__", "__arrow_c_array__")
+PACKAGES = ("datasets", "pandas", "polars", "pyarrow")
+# How lines become token lists, by package.
+SPLIT = {
+    "datasets": 'dataset.map(lambda row: {"tokens": row["text"].split()})["tokens"]',
+    "pandas": "column.str.split()",
+    "polars": 'column.str.split(" ")',
+    "pyarrow": "pyarrow.compute.utf8_split_whitespace(column)",
+}
+DROP = {
+    "datasets": 'dataset.filter(lambda row: row["tokens"] is not None)["tokens"]',
+    "pandas": "column.dropna()",
+    "polars": "column.drop_nulls()",
+    "pyarrow": "column.drop_null()",
+}
+
+
+class IdColumn(NamedTuple):
+    """All sentences as numbers: sentence i is ``tokens[offsets[i]:offsets[i + 1]]``; and the words that they stand for.
+
+    Without `names` the numbers are the words.
+    """
+
+    tokens: NDArray[Any]
+    offsets: NDArray[np.int64]
+    names: list[str] | None
+
+
+def read_column(sentences: Any) -> Any:
+    """An `IdColumn` of an Arrow column of lists, plain lists of one of another kind, and everything else as it is.
+
+    Raises
+    ------
+    ValueError
+        For a table, a column of whole lines or of what is no list, lists of what is no token, and nulls.
+
+    Examples
+    --------
+    >>> import pyarrow
+    >>> read_column(pyarrow.array([["a", "b"], ["b"]]))
+    IdColumn(tokens=array([0, 1, 1], dtype=int32), offsets=array([0, 2, 3]), names=['a', 'b'])
+    >>> read_column([["a", "b"], ["b"]])
+    [['a', 'b'], ['b']]
+    """
+    package = type(sentences).__module__.partition(".")[0]
+    if package not in PACKAGES and not any(hasattr(sentences, name) for name in ARROW):
+        return sentences
+    if any(hasattr(type(sentences), name) for name in ("columns", "column_names")):
+        example = 'table.column("tokens")' if package == "pyarrow" else 'table["tokens"]'
+        raise ValueError(
+            f"sentences is a {type(sentences).__name__} of {package}, a table: give a column of token lists, {example}"
+        )
+    if package == "pandas" and not hasattr(sentences.dtype, "pyarrow_dtype"):
+        return plain_series(sentences)
+    if package == "datasets":
+        sentences = arrow_of_dataset(sentences)
+    if not any(hasattr(sentences, name) for name in ARROW):
+        return sentences
+    try:
+        import pyarrow
+    except ImportError:
+        return without_pyarrow(sentences, package)
+    if not isinstance(sentences, pyarrow.ChunkedArray):
+        has_stream = hasattr(sentences, ARROW[0])
+        sentences = pyarrow.chunked_array(sentences if has_stream else [pyarrow.array(sentences)])
+    return from_arrow(sentences, package)
+
+
+def plain_series(series: Any) -> list[Any]:
+    """The objects of a pandas Series whose memory is not Arrow's."""
+    if series.dtype != object:
+        refuse_type(str(series.dtype), "pandas")
+    refuse_null(np.asarray(series.isna(), bool), "sentence", "pandas")
+    values: list[Any] = series.tolist()
+    return values
+
+
+def arrow_of_dataset(column: Any) -> Any:
+    """A column of a Hugging Face dataset as Arrow chunks, mapped where the dataset is; else the column itself.
+
+    A dataset with a transformation of its own, a nested column and one that is a stream are gone through in Python.
+    """
+    source: Any = getattr(column, "source", None)
+    if not hasattr(source, "with_format") or not hasattr(source, "format") or source.format["type"] == "custom":
+        return column
+    return source.with_format("arrow")[column.column_name][:]
+
+
+def without_pyarrow(column: Any, package: str) -> list[Any]:
+    """Lists of the values, where pyarrow is not installed to read them faster."""
+    if not hasattr(column, "to_list"):
+        raise ValueError(f"sentences is a {type(column).__name__}, which pyarrow can read: pip install pyarrow")
+    values: list[Any] = column.to_list()
+    for number, value in enumerate(values):
+        if value is None or (isinstance(value, list) and None in value):
+            refuse_null(np.arange(len(values)) == number, "sentence", package)
+    return values
+
+
+def from_arrow(column: Any, package: str) -> IdColumn:
+    """What is in a pyarrow.ChunkedArray of lists, without a Python object for each token; ids of one chunk in place."""
+    from pyarrow import compute, types
+
+    kind = column.type
+    if not str(kind).startswith(("list", "large_list", "fixed_size_list")):
+        refuse_type(str(kind), package)
+    if column.null_count:
+        refuse_null(compute.is_null(column).to_numpy(), "sentence", package)
+    lengths = compute.list_value_length(column).to_numpy()
+    offsets = np.zeros(len(lengths) + 1, np.int64)
+    np.cumsum(lengths, out=offsets[1:])
+    values = compute.list_flatten(column)
+    if types.is_dictionary(values.type) and not is_string(values.type.value_type):
+        values = values.cast(values.type.value_type)
+    if values.null_count:
+        refuse_null(compute.is_null(values).to_numpy(), "token", package)
+    if types.is_null(values.type) or types.is_integer(values.type):
+        return IdColumn(values.to_numpy() if len(values) else np.empty(0, np.int64), offsets, None)
+    if not types.is_dictionary(values.type):
+        if not is_string(values.type):
+            raise ValueError(
+                f"sentences is a column of {kind}: tokens must be strings or integers; cast the column to those"
+            )
+        values = values.dictionary_encode()
+    values = values.unify_dictionaries()
+    if not values.num_chunks:
+        return IdColumn(np.empty(0, np.int64), offsets, [])
+    names = values.chunk(0).dictionary.to_pylist()
+    tokens = np.concatenate([chunk.indices.to_numpy() for chunk in values.chunks])
+    first: dict[Any, int] = {}
+    same = np.array([first.setdefault(name, place) for place, name in enumerate(names)], np.int64)
+    if len(first) < len(names):  # Arrow does not forbid it
+        tokens = same[tokens]
+    if None in first and (is_null := tokens == first[None]).any():
+        refuse_null(is_null, "token", package)
+    return IdColumn(tokens, offsets, names)
+
+
+def is_string(kind: Any) -> bool:
+    return str(kind) in ("string", "large_string", "string_view")
+
+
+def refuse_type(kind: str, package: str) -> None:
+    """ValueError for a column of what is no list."""
+    remedy = ""
+    if kind.startswith(("str", "large_str", "dictionary<values=str", "category")):
+        remedy = f"; for lines of text, {SPLIT.get(package, '[line.split() for line in column]')}"
+    raise ValueError(f"sentences is a column of {kind}: give one of token lists{remedy}")
+
+
+def refuse_null(is_null: NDArray[np.bool_], what: str, package: str) -> None:
+    """ValueError that names the first null, if there is one."""
+    if is_null.any():
+        remedy = DROP.get(package, "leave nulls out") if what == "sentence" else "leave nulls out of the lists"
+        raise ValueError(f"{what} {int(np.argmax(is_null))} of the column is null: {remedy}")
