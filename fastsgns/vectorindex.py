@@ -217,9 +217,9 @@ class VectorIndex:
             is_found = np.arange(count) < matches.counts[:, np.newaxis]
             rows[is_found] = matches.keys[is_found]
         cosines = np.empty(rows.shape, np.float32)
-        lengths = safe_lengths(self.wv.fill_norms())
+        lengths = safe_lengths(self.wv.fill_norms()[rows])
         for query, unit in enumerate(units):  # the gathered vectors of one query fit into the cache
-            cosines[query] = self.wv.vectors[rows[query]] @ unit / lengths[rows[query]]
+            cosines[query] = self.wv.vectors[rows[query]] @ unit / lengths[query]
         cosines[rows < 0] = -np.inf
         order = np.lexsort((rows, -cosines))
         return np.take_along_axis(rows, order, 1), np.take_along_axis(cosines, order, 1)
