@@ -66,8 +66,8 @@ def read_column(sentences: Any) -> Any:
         raise ValueError(
             f"sentences is a {type(sentences).__name__} of {package}, a table: give a column of token lists, {example}"
         )
-    if package == "pandas" and not hasattr(sentences.dtype, "pyarrow_dtype"):
-        return plain_series(sentences)
+    if package == "pandas" and not hasattr(getattr(sentences, "dtype", None), "pyarrow_dtype"):
+        return plain_series(sentences) if hasattr(sentences, "tolist") else sentences
     if package == "datasets":
         sentences = arrow_of_dataset(sentences)
     if not any(hasattr(sentences, name) for name in ARROW):
@@ -107,9 +107,10 @@ def without_pyarrow(column: Any, package: str) -> list[Any]:
     if not hasattr(column, "to_list"):
         raise ValueError(f"sentences is a {type(column).__name__}, which pyarrow can read: pip install pyarrow")
     values: list[Any] = column.to_list()
+    refuse_null(np.array([value is None for value in values], bool), "sentence", package)
     for number, value in enumerate(values):
-        if value is None or (isinstance(value, list) and None in value):
-            refuse_null(np.arange(len(values)) == number, "sentence", package)
+        if isinstance(value, list) and None in value:
+            raise ValueError(f"sentence {number} of the column holds a null: leave nulls out of the lists")
     return values
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from array import array
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -241,7 +241,7 @@ negative_sharing, deterministic
                     f"document {number} is an array of {document.dtype}: tokens must be strings or integers; "
                     "give array.astype(numpy.int64)"
                 )
-            elif isinstance(document, Iterable):
+            elif isinstance(document, Iterable) and not isinstance(document, Mapping):
                 yield document.tolist() if isinstance(document, np.ndarray) else list(document)
             else:
                 raise ValueError(

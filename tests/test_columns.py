@@ -200,6 +200,8 @@ def test_polars_without_pyarrow(monkeypatch):
     same(polars.Series(IDS), IDS, ALL)
     with pytest.raises(ValueError, match=r"sentence 1 of the column is null: column\.drop_nulls"):
         read_column(polars.Series([["a"], None]))
+    with pytest.raises(ValueError, match="sentence 1 of the column holds a null"):
+        read_column(polars.Series([["a"], ["b", None]]))
     with pytest.raises(ValueError, match="sentence 0 is the str"):
         encode_sentences(polars.Series(["a b"]), rules=ALL)
 

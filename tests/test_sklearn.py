@@ -154,6 +154,7 @@ def test_a_generator_is_read_once():
         (["red green"] * 9 + [None], ValueError, "document 9 is None"),
         (["red green"] * 9 + [float("nan")], ValueError, "document 9 is nan.*''"),
         (np.zeros((3, 2)), ValueError, "document 0 is an array of float64"),
+        ([{"text": "red green"}], ValueError, "document 0 is {'text'"),
         (np.array([["red green"], ["blue"]]), ValueError, r"give its documents, X\[:, 0\]"),
         (["rare words"], ValueError, "min_count=5"),
         ([], ValueError, "empty"),
