@@ -118,8 +118,6 @@ class VocabularyBuilder:
         self._raw, self.raw_vocab = None, {}
         self._source, self._corpus = (corpus_iterable, corpus_file), corpus
         self.corpus_count, self.corpus_total_words = vocabulary.sentences, vocabulary.raw_words
-        sizes = vocabulary.raw_words, len(vocabulary), vocabulary.sentences
-        logger.info("%d words, %d of them distinct and kept, in %d sentences", *sizes)
 
     def build_vocab_from_freq(
         self,
@@ -390,6 +388,8 @@ class VocabularyBuilder:
         self._set_vectors(vocabulary, vectors, locks)
         self._vocabulary, self.syn1neg = vocabulary, outputs
         self.epochs_trained, self.loss_history = 0, []
+        mb = (vectors.nbytes + outputs.nbytes) / 1e6
+        logger.info("two matrices of %s words x %d dimensions: %.0f MB", f"{len(vocabulary):,}", self.vector_size, mb)
 
     def _start_from_given(
         self, vectors: NDArray[np.float32], words: list[Any], first: bool
@@ -441,6 +441,8 @@ class VocabularyBuilder:
                 assert sentences is not None
                 encoded = encode_sentences(sentences, **common)
         self._scan_seconds = time.perf_counter() - start
+        words, sentences = f"{encoded[1].raw_words:,}", f"{encoded[1].sentences_read:,}"
+        logger.info("read %s words in %s sentences in %.1f s", words, sentences, self._scan_seconds)
         reached = memory.peak_rss_bytes() or 0
         self._reading_bytes = reached - held if held and reached > peak else 0
         return encoded

@@ -24,7 +24,7 @@ from fastsgns.vocabulary import Vocabulary, VocabularyRules
 if TYPE_CHECKING:
     from fastsgns.corpus import Corpus
 
-__all__ = ["cached", "description"]
+__all__ = ["cached", "description", "read_header"]
 
 MAGIC = b"fastsgns corpus\0"
 PREAMBLE = struct.Struct("<16sQQQ24x")  # magic, bytes of the file, place of the header, bytes of the header
@@ -171,9 +171,24 @@ def read(path: Path, wanted: dict[str, Any], vocabulary: Vocabulary | None) -> t
         ) from error
 
 
-def parse(path: Path, wanted: dict[str, Any], vocabulary: Vocabulary | None) -> tuple[Vocabulary, Corpus] | None:
-    from fastsgns.corpus import Corpus  # which imports this file
+def read_header(path: Path) -> dict[str, Any]:
+    """What a cache file says of itself: its description, sizes, and how many words and sentences were read.
 
+    Raises
+    ------
+    ValueError
+        If it is no cache file, or a damaged one.
+    """
+    try:
+        _, header, _ = open_cache(path)
+        wanted = ("description", "n_tokens", "n_words", "raw_words", "sentences")
+        return {name: header[name] for name in wanted}
+    except (KeyError, TypeError, ValueError, struct.error) as error:
+        raise ValueError(f"{path}: not a fastsgns corpus cache, or a damaged one ({error})") from error
+
+
+def open_cache(path: Path) -> tuple[NDArray[np.uint8], dict[str, Any], int]:
+    """The bytes of a cache file, mapped, its header, and where that begins."""
     if not path.is_file() or path.stat().st_size < PREAMBLE.size:
         raise ValueError("it is too short")
     memory = np.asarray(np.memmap(path, np.uint8, "r"))
@@ -184,6 +199,13 @@ def parse(path: Path, wanted: dict[str, Any], vocabulary: Vocabulary | None) -> 
     if file_size != size or at_header + header_size != size:
         raise ValueError(f"it should have {file_size} bytes and has {size}")
     header = parse_json(memory[at_header:].tobytes())
+    return memory, header, at_header
+
+
+def parse(path: Path, wanted: dict[str, Any], vocabulary: Vocabulary | None) -> tuple[Vocabulary, Corpus] | None:
+    from fastsgns.corpus import Corpus  # which imports this file
+
+    memory, header, at_header = open_cache(path)
     if header["description"] != wanted:
         return None
     numbers = [header[name] for name in ("n_tokens", "n_offsets", "n_words", "words_bytes", "raw_words", "sentences")]

@@ -184,6 +184,8 @@ class CheckpointFile:
                 check_finite(self.options, epochs, vectors, outputs)
                 formats.save_tensors(self.path, tensors, metadata)
                 self.written = number
+                words = metadata["state"]["result"]["words"] + sum(counts[0] for counts in metadata["state"]["counts"])
+                logger.info("checkpoint %s: %s words trained", self.path, f"{words:,}")
             except FloatingPointError as error:
                 self.failure = error
             except OSError as error:

@@ -6,13 +6,23 @@ import argparse
 import json
 import sys
 import time
-from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from fastsgns.cli import UsageError, check_output, positive
+from fastsgns.cli_common import (
+    STANDARD,
+    AddCommand,
+    UsageError,
+    add_json,
+    check_output,
+    is_quiet,
+    positive,
+    print_json,
+    standard_input,
+    standard_output,
+)
 from fastsgns.config import __version__
 from fastsgns.files import write_file
 from fastsgns.phrases import ENGLISH_CONNECTOR_WORDS, Phrases
@@ -25,11 +35,18 @@ __all__ = ["add_command"]
 THRESHOLDS = {"default": 10.0, "npmi": 0.5}
 
 
-def add_command(command: Callable[[str, Any, str], argparse.ArgumentParser]) -> None:
+def add_command(command: AddCommand) -> None:
     """Add the command, by the function that makes the parser of one."""
-    sub = command("phrases", run, "Find phrases such as New York by word counts, and write the text with them joined.")
-    sub.add_argument("corpus", nargs="+", metavar="IN", help="text files (.gz, .bz2, .xz, .zst too) or directories")
-    sub.add_argument("-o", "--output", required=True, metavar="OUT", help="file for the text (.gz, .bz2, .xz too)")
+    sub = command(
+        "phrases", run, "Join phrases such as New York: find them by word counts, and write the text anew.",
+        "fastsgns phrases text.txt -o joined.txt.gz",
+        "fastsgns phrases text.txt -o joined.txt --passes 2 --threshold 10,5 --connector-words english",
+        "zcat text.gz | fastsgns phrases - -o - --quiet | fastsgns train - -o model.safetensors",
+    )  # fmt: skip
+    text = "text files (.gz, .bz2, .xz, .zst too) or directories; - for standard input"
+    sub.add_argument("corpus", nargs="+", metavar="IN", help=text)
+    text = "file for the text (.gz, .bz2, .xz too); - for standard output"
+    sub.add_argument("-o", "--output", required=True, metavar="OUT", help=text)
     sub.add_argument("--min-count", type=float, default=5, metavar="N", help="of a phrase (default: %(default)s)")
     sub.add_argument(
         "--threshold", type=numbers, metavar="X[,X...]",
@@ -52,6 +69,7 @@ def add_command(command: Callable[[str, Any, str], argparse.ArgumentParser]) -> 
     sub.add_argument("--workers", type=int, metavar="N", help="threads (default: all cores this process may use)")
     sub.add_argument("--errors", default="strict", metavar="NAME", help="invalid UTF-8: strict, replace or ignore")
     sub.add_argument("--report", metavar="FILE", help="write counts, seconds and the phrases to this file as JSON")
+    add_json(sub, "print that, without the phrases, in place of the summary")
     sub.add_argument("--quiet", action="store_true", help="no progress bar and no summary")
 
 
@@ -62,22 +80,17 @@ def numbers(text: str) -> list[float]:
 
 def run(args: argparse.Namespace) -> None:
     """Count, join and write, once or several times."""
-    outputs = [path for path in (args.output, args.report) if path is not None]
-    for path in outputs:
-        check_output(path, args.corpus)
-    if len({Path(path).resolve() for path in outputs}) < len(outputs):
-        raise UsageError("the text and --report would overwrite one another; give each its own file")
+    check_files(args)
     thresholds = args.threshold or [THRESHOLDS[args.scoring]]
     if len(thresholds) not in (1, args.passes):
         raise UsageError(
             f"--threshold: {len(thresholds)} numbers for {args.passes} passes; give one, or one for each pass"
         )
     thresholds = thresholds * (args.passes // len(thresholds))
-    connector_words = read_connector_words(args.connector_words)
-    progress = sys.stderr is not None and sys.stderr.isatty() and not args.quiet
     options = dict(
         min_count=args.min_count, max_vocab_size=args.max_vocab_size, delimiter=args.delimiter, scoring=args.scoring,
-        connector_words=connector_words, workers=args.workers, errors=args.errors, progress=progress,
+        connector_words=read_connector_words(args.connector_words), workers=args.workers, errors=args.errors,
+        progress=not is_quiet(args),
     )  # fmt: skip
     try:
         check_delimiter(args.delimiter)
@@ -85,25 +98,53 @@ def run(args: argparse.Namespace) -> None:
         first, *_ = [Phrases(threshold=threshold, **options) for threshold in dict.fromkeys(thresholds)]
     except ValueError as error:
         raise UsageError(str(error)) from error
-    for path in find_files(args.corpus):
+    files = [path for path in args.corpus if path != STANDARD]
+    for path in find_files(files) if files else []:
         if stored_size(path) is None:
-            raise UsageError(f"{path}: text is read twice, which no pipe can be; write it to a file first")
+            raise UsageError(f"{path}: text is read twice, which no pipe can be; write it to a file, or give - for it")
     start = time.perf_counter()
+    with ExitStack() as stack:
+        corpus = [stack.enter_context(standard_input(again=True)) if path == STANDARD else path for path in args.corpus]
+        output = stack.enter_context(standard_output(binary=False)) if args.output == STANDARD else args.output
+        reports = all_passes(args, corpus, output, [Phrases(threshold=one, **options) for one in thresholds])
+    seconds = time.perf_counter() - start
+    report = {"version": __version__, "workers": first.workers, "total_seconds": seconds, "passes": reports}
+    if args.report:
+        write_file(args.report, (json.dumps(report, indent=2, ensure_ascii=False) + "\n").encode())
+    if args.json:
+        short = [{**one, "phrases": len(one["phrases"])} for one in reports]
+        print_json({"output": args.output, **report, "passes": short})
+
+
+def check_files(args: argparse.Namespace) -> None:
+    """Refuse before the work what could not be written, or would overwrite something."""
+    outputs = [path for path in (args.output, args.report) if path is not None]
+    for path in outputs:
+        if path != STANDARD or path is not args.output:
+            check_output(path, [source for source in args.corpus if source != STANDARD])
+    if len({Path(path).resolve() for path in outputs}) < len(outputs):
+        raise UsageError("the text and --report would overwrite one another; give each its own file")
+    if args.output == STANDARD and args.json:
+        raise UsageError("-o - and --json would both go to standard output; give --report FILE instead")
+    if args.corpus.count(STANDARD) > 1:
+        raise UsageError("-: standard input can be read once only")
+
+
+def all_passes(args: argparse.Namespace, corpus: list[str], output: str, each: list[Phrases]) -> list[dict[str, Any]]:
+    """Join the phrases of each pass in the text of the one before; what each found and did."""
     reports = []
-    with between_passes(args) as folder:
-        source = args.corpus
-        for number, threshold in enumerate(thresholds, 1):
-            target = args.output if number == args.passes else Path(folder, f"pass{number}")
-            reports.append(one_pass(Phrases(threshold=threshold, **options), source, target))
-            if not args.quiet:
-                print_summary(args.output if number == args.passes else f"pass {number}", reports[-1])
+    with between_passes(output, len(each)) as folder:
+        source: Any = corpus
+        for number, phrases in enumerate(each, 1):
+            last = number == len(each)
+            target = output if last else Path(folder, f"pass{number}")
+            reports.append(one_pass(phrases, source, target))
+            if not (args.quiet or args.json):
+                print_summary(args.output if last else f"pass {number}", reports[-1], args.output == STANDARD)
             if number > 1:
                 Path(source).unlink()
             source = target
-    if args.report:
-        seconds = time.perf_counter() - start
-        report = {"version": __version__, "workers": first.workers, "total_seconds": seconds, "passes": reports}
-        write_file(args.report, (json.dumps(report, indent=2, ensure_ascii=False) + "\n").encode())
+    return reports
 
 
 def read_connector_words(source: str | None) -> frozenset[str]:
@@ -118,13 +159,13 @@ def read_connector_words(source: str | None) -> frozenset[str]:
         raise ValueError(f"{source}: not UTF-8 text: {error}") from error
 
 
-def between_passes(args: argparse.Namespace) -> AbstractContextManager[str]:
+def between_passes(output: str, passes: int) -> AbstractContextManager[str]:
     """A folder for the text between passes: where the output goes, as there is room for it, if that is a file."""
-    if args.passes == 1:
+    if passes == 1:
         return nullcontext("")
-    output = Path(args.output)
-    is_device = output.exists() and not output.is_file()
-    return TemporaryDirectory(prefix=".fastsgns-phrases-", dir=None if is_device else output.resolve().parent)
+    path = Path(output)
+    is_device = path.exists() and not path.is_file()
+    return TemporaryDirectory(prefix=".fastsgns-phrases-", dir=None if is_device else path.resolve().parent)
 
 
 def one_pass(phrases: Phrases, source: Any, target: str | Path) -> dict[str, Any]:
@@ -146,8 +187,9 @@ def one_pass(phrases: Phrases, source: Any, target: str | Path) -> dict[str, Any
     }
 
 
-def print_summary(name: str, report: dict[str, Any]) -> None:
+def print_summary(name: str, report: dict[str, Any], to_stderr: bool) -> None:
     print(
         f"{name}: {len(report['phrases']):,} phrases, joined {report['joined']:,} times in {report['words']:,} words"
-        f" of {report['lines']:,} lines; count {report['count_seconds']:.1f} s, join {report['join_seconds']:.1f} s"
+        f" of {report['lines']:,} lines; count {report['count_seconds']:.1f} s, join {report['join_seconds']:.1f} s",
+        file=sys.stderr if to_stderr else sys.stdout,
     )

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
-from fastsgns.cli import UsageError, add_model, check_output, key_of, load_vectors, positive
+from fastsgns.cli_common import AddCommand, UsageError, add_model, check_output, key_of, load_vectors, positive
 from fastsgns.explorer import DEFAULT_WORDS as EXPLORER_WORDS
 from fastsgns.layout import METHODS
 from fastsgns.plotting import DEFAULT_WORDS as PLOT_WORDS
@@ -15,15 +13,23 @@ from fastsgns.plotting import DEFAULT_WORDS as PLOT_WORDS
 __all__ = ["add_commands"]
 
 
-def add_commands(command: Callable[[str, Any, str], argparse.ArgumentParser]) -> None:
+def add_commands(command: AddCommand) -> None:
     """Add the commands, by the function that makes the parser of one."""
-    sub = command("plot", plot, "Draw a map of words, labelled and coloured by cluster.")
+    sub = command(
+        "plot", plot, "Draw a map of words, labelled and coloured by cluster.",
+        "fastsgns plot model.safetensors -o map.png",
+        "fastsgns plot model.safetensors --method pca -o map.svg paris france rome italy",
+    )  # fmt: skip
     add_model(sub)
     sub.add_argument("words", nargs="*", metavar="WORD", help="words to show, instead of the most frequent")
     add_output(sub, "map.png, map.svg or map.pdf")
     add_layout(sub, METHODS, "tsne", PLOT_WORDS)
 
-    sub = command("explore", explore, "Write a page that shows a map of words, their neighbours and analogies.")
+    sub = command(
+        "explore", explore, "Write a page to explore words: their map, neighbours and analogies.",
+        "fastsgns explore model.safetensors -o page.html",
+        "fastsgns explore model.safetensors -o page.html -n 50000 --method pca --title Words",
+    )  # fmt: skip
     add_model(sub)
     add_output(sub, "page.html")
     add_layout(sub, ("auto", *METHODS), "auto", EXPLORER_WORDS)

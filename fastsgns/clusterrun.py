@@ -9,13 +9,21 @@ from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
-from tqdm.auto import tqdm
 
 from fastsgns.cluster import MOST_ATTEMPTS, RESUME, Cluster, RunningRound, WorkerLost
 from fastsgns.clusterworker import CHANGE_BYTES, RoundReport, ShareSize
 from fastsgns.course import Course, Place, Round, default_round_words
 from fastsgns.matrices import frozen_rows
-from fastsgns.trainer import RunState, check_finite, too_high, total, warn_of_empty_epochs, with_epoch
+from fastsgns.progress import show_training, training_bar
+from fastsgns.trainer import (
+    RunState,
+    check_finite,
+    log_epoch,
+    too_high,
+    total,
+    warn_of_empty_epochs,
+    with_epoch,
+)
 from fastsgns.word2vec import Word2Vec
 
 __all__ = ["ClusterRun"]
@@ -78,11 +86,7 @@ class ClusterRun:
         self.boundary: Round | None = None  # trained, and all are to stop until it is merged
         self.sent_bytes = self.rounds = 0
         self.train_seconds = self.merge_seconds = 0.0  # of all workers together
-        self.bar = (
-            tqdm(total=self.words * options.epochs, unit="word", unit_scale=True, desc="train")
-            if model.progress
-            else None
-        )
+        self.bar = training_bar(whole, self.state.words) if model.progress else None
         self.start = time.perf_counter() - result.seconds
 
     def text_identity(self, sizes: Sequence[ShareSize]) -> dict[str, Any]:
@@ -183,12 +187,8 @@ class ClusterRun:
             self.boundary = planned
         if self.bar is not None:
             result, done = self.state.result, self.state.words + self.epoch_counts()[0]
-            history = result.loss_history
-            self.bar.set_postfix(
-                epoch=f"{result.epochs + 1}/{self.options.epochs}", lr=f"{planned.learning_rate:.5f}",
-                loss=f"{history[-1]:.3f}" if history else "-", workers=len(reports), refresh=False,
-            )  # fmt: skip
-            self.bar.update(done - self.bar.n)
+            epochs = result.epochs + 1, self.options.epochs
+            show_training(self.bar, done, epochs, planned.learning_rate, result.loss_history, workers=len(reports))
 
     def epoch_counts(self) -> Any:
         return total(report.counts for report in self.found.values())
@@ -205,7 +205,8 @@ class ClusterRun:
             model, loss = self.model, self.state.result.loss_history[-1]
             model.epochs_trained += 1
             model.loss_history.append(loss)
-            logger.info("epoch %d: loss %.4f a pair", model.epochs_trained, loss)
+            seconds = time.perf_counter() - self.start
+            log_epoch(logger, self.state.result, self.options, seconds)
             if model.callbacks:
                 self.take_state()
                 self.call("on_epoch_end")

@@ -7,12 +7,13 @@ import platform
 import sys
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from fastsgns._train import compiled_variants
 
-__all__ = ["SIMD", "__version__", "available_cores", "check_simd", "show_config", "simd_variants"]
+__all__ = ["SIMD", "__version__", "available_cores", "check_simd", "configuration", "show_config", "simd_variants"]
 
 try:
     __version__ = version("fastsgns")
@@ -52,15 +53,42 @@ def available_cores() -> int:
     return cores
 
 
+def configuration() -> dict[str, Any]:
+    """Versions, kernel variants and cores, for JSON.
+
+    Raises
+    ------
+    ValueError
+        If FASTSGNS_SIMD names a variant that cannot be used.
+
+    Examples
+    --------
+    >>> sorted(configuration())
+    ['byteorder', 'cores', 'machine', 'numpy', 'platform', 'python', 'simd', 'variants', 'version']
+    """
+    check_simd()
+    return {
+        "version": __version__,
+        "simd": SIMD,
+        "variants": dict(compiled_variants()),
+        "cores": available_cores(),
+        "python": platform.python_version(),
+        "numpy": np.__version__,
+        "platform": platform.platform(),
+        "machine": platform.machine(),
+        "byteorder": sys.byteorder,
+    }
+
+
 def show_config() -> None:
     """Print versions, kernel variants and cores, as bug reports and benchmarks want them."""
-    check_simd()
+    found = configuration()
     variants = ", ".join(
         f"{name} (in use)" if name == SIMD else name if supported else f"{name} (not on this machine)"
-        for name, supported in compiled_variants().items()
+        for name, supported in found["variants"].items()
     )
-    print(f"fastsgns {__version__}")
+    print(f"fastsgns {found['version']}")
     print(f"  kernel variants: {variants}")
-    print(f"  cores: {available_cores()}")
-    print(f"  Python {platform.python_version()}, NumPy {np.__version__}")
-    print(f"  {platform.platform()}, {platform.machine()}, {sys.byteorder}-endian")
+    print(f"  cores: {found['cores']}")
+    print(f"  Python {found['python']}, NumPy {found['numpy']}")
+    print(f"  {found['platform']}, {found['machine']}, {found['byteorder']}-endian")

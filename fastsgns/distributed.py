@@ -21,7 +21,7 @@ from fastsgns.text import Source
 from fastsgns.vocabulary import Vocabulary
 from fastsgns.word2vec import Word2Vec
 
-__all__ = ["train"]
+__all__ = ["check_parameters", "train"]
 
 logger = logging.getLogger(__name__)
 
@@ -105,17 +105,13 @@ def train(
     >>> from fastsgns import distributed
     >>> model = distributed.train("wiki/", num_workers=4, vector_size=300)  # doctest: +SKIP
     """
-    for name, remedy in REFUSED.items():
-        value = parameters.get(name)
-        if value is not None and value is not False:
-            raise ValueError(f"{name}={repr(value)[:40]} is not for training on a cluster: {remedy}")
     for name, value in (("num_workers", num_workers), ("workers_per_node", workers_per_node)):
         if value is not None:
             check_integer(name, value, 1, 2**12)
     if round_words is not None:
         check_integer("round_words", round_words, 1, 2**40)
     check_real("start_timeout", start_timeout, 0.0)
-    model = Word2Vec(**parameters)
+    model = check_parameters(parameters)
     ray = cluster.connect(address)
     num_workers = num_workers or max(1, sum(node["Alive"] and "CPU" in node["Resources"] for node in ray.nodes()))
     text = cut(corpus, column, shares_of(model) or SHARES_A_WORKER * num_workers, num_workers)
@@ -131,6 +127,21 @@ def train(
     finally:
         workers.close()
     return model
+
+
+def check_parameters(parameters: Mapping[str, Any]) -> Word2Vec:
+    """An untrained model of these parameters.
+
+    Raises
+    ------
+    ValueError
+        If one is out of range, or not for training on a cluster.
+    """
+    for name, remedy in REFUSED.items():
+        value = parameters.get(name)
+        if value is not None and value is not False:
+            raise ValueError(f"{name}={repr(value)[:40]} is not for training on a cluster: {remedy}")
+    return Word2Vec(**parameters)
 
 
 def shares_of(model: Word2Vec) -> int | None:

@@ -24,6 +24,7 @@ from fastsgns.files import PathLike, new_file
 
 __all__ = [
     "compressing",
+    "is_pickle",
     "load_tensors",
     "open_binary",
     "pack_keys",
@@ -65,7 +66,9 @@ def compressing(file: IO[bytes], path: PathLike) -> contextlib.AbstractContextMa
     return contextlib.nullcontext(file) if opener is None else opener(file, "wb")
 
 
-def save_tensors(path: PathLike | IO[bytes], tensors: Mapping[str, NDArray[Any]], metadata: Mapping[str, Any]) -> None:
+def save_tensors(
+    path: PathLike | IO[bytes], tensors: Mapping[str, NDArray[Any]], metadata: Mapping[str, Any] | None
+) -> None:
     """Write arrays and JSON metadata as one safetensors file, atomically, and no array copied as a whole.
 
     Parameters
@@ -74,8 +77,8 @@ def save_tensors(path: PathLike | IO[bytes], tensors: Mapping[str, NDArray[Any]]
         A path is replaced only once the new file is complete and on the disk.
     tensors : mapping of str to ndarray
         Numeric arrays of any shape.
-    metadata : mapping
-        What JSON can hold; its "kind" says what the file is.
+    metadata : mapping or None
+        What JSON can hold; its "kind" says what the file is. Without any, the file is no one's in particular.
 
     Raises
     ------
@@ -93,11 +96,12 @@ def save_tensors(path: PathLike | IO[bytes], tensors: Mapping[str, NDArray[Any]]
     ...     load_tensors(path, "Example")[0]["ones"].tolist()
     [1.0, 1.0]
     """
-    text = json.dumps({"format_version": FORMAT_VERSION, **metadata})
     names = {np.dtype(dtype): name for name, dtype in TYPES.items()}
     # Large items first, so that all are aligned without gaps, which are forbidden.
     arrays = dict(sorted(tensors.items(), key=lambda item: (-item[1].dtype.itemsize, item[0])))
-    header: dict[str, Any] = {"__metadata__": {METADATA_KEY: text}}
+    header: dict[str, Any] = {}
+    if metadata is not None:
+        header["__metadata__"] = {METADATA_KEY: json.dumps({"format_version": FORMAT_VERSION, **metadata})}
     end = 0
     for name, array in arrays.items():
         dtype = array.dtype.newbyteorder("<")

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import IO, TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
 from fastsgns import formats
 from fastsgns.checks import check_integer, check_real, plain
 from fastsgns.config import available_cores
+from fastsgns.files import PathLike
 from fastsgns.keyedvectors import KeyedVectors
 from fastsgns.matrices import as_aligned
 from fastsgns.vocabulary import Vocabulary
@@ -19,6 +21,8 @@ if TYPE_CHECKING:
     from fastsgns.word2vec import Word2Vec
 
 __all__ = ["load", "save"]
+
+logger = logging.getLogger(__name__)
 
 KIND = "Word2Vec"
 # What a saved model records besides its matrices, and a loaded one is made of.
@@ -38,7 +42,7 @@ MOST_WORDS = 2**62
 Model = TypeVar("Model", bound="Word2Vec")
 
 
-def save(model: Word2Vec, path: str | os.PathLike[str]) -> None:
+def save(model: Word2Vec, path: PathLike | IO[bytes]) -> None:
     """Write a model with a vocabulary; see `Word2Vec.save`."""
     assert model._vocabulary is not None
     tensors = {
@@ -57,6 +61,7 @@ def save(model: Word2Vec, path: str | os.PathLike[str]) -> None:
         "history": {name: plain(getattr(model, name)) for name in HISTORY},
     }
     formats.save_tensors(path, tensors, metadata)
+    logger.info("saved %s: %s words x %d dimensions, whole model", path, f"{len(model.wv):,}", model.vector_size)
 
 
 def load(cls: type[Model], path: str | os.PathLike[str], mmap: str | None) -> Model:
@@ -85,6 +90,8 @@ def load(cls: type[Model], path: str | os.PathLike[str], mmap: str | None) -> Mo
     except (KeyError, TypeError, ValueError) as error:
         raise ValueError(f"{Path(path)}: not a Word2Vec model of fastsgns: {error}") from error
     model.syn1neg = outputs
+    how = "read" if mmap is None else "mapped"
+    logger.info("%s %s: %s words x %d dimensions, whole model", how, path, f"{len(words):,}", model.vector_size)
     model._vocabulary = Vocabulary(words, counts, model.corpus_total_words, model.corpus_count)
     return model
 

@@ -1,13 +1,20 @@
-"""The progress bar of whatever reads or writes a corpus."""
+"""Progress bars: of whatever reads or writes a corpus, and of training."""
 
 from __future__ import annotations
 
 import contextlib
+import warnings
 from collections.abc import Callable, Iterator
+from typing import Any
 
-from tqdm.auto import tqdm
+with warnings.catch_warnings():  # a notebook without ipywidgets gets the bar of text, and need not be told
+    warnings.simplefilter("ignore")
+    from tqdm.auto import tqdm
 
-__all__ = ["progress_bar"]
+__all__ = ["progress_bar", "show_training", "training_bar"]
+
+# Cut from the right where a terminal is narrow.
+TRAINING_BAR = "{desc}: {percentage:3.0f}%|{bar}| {rate_fmt}, {remaining} left{postfix}"
 
 
 @contextlib.contextmanager
@@ -19,10 +26,25 @@ def progress_bar(description: str, unit: str, shown: bool) -> Iterator[Callable[
     if not shown:
         yield lambda done, total: None
         return
-    with tqdm(unit=unit, unit_scale=True, desc=description) as bar:
+    with tqdm(unit=unit, unit_scale=True, desc=description, dynamic_ncols=True) as bar:
 
         def report(done: int, total: int | None) -> None:
             bar.total = total
             bar.update(done - bar.n)
 
         yield report
+
+
+def training_bar(total: int, done: int) -> Any:
+    """The bar of a training of so many words, of which some were done before; move it with `show_training`."""
+    return tqdm(
+        total=total, initial=done, unit="word", unit_scale=True, desc="train", dynamic_ncols=True,
+        bar_format=TRAINING_BAR,
+    )  # fmt: skip
+
+
+def show_training(bar: Any, done: int, epochs: tuple[int, int], rate: float, losses: list[float], **more: Any) -> None:
+    """Move the bar to so many words done; tell epoch and epochs, learning rate and the last of the losses."""
+    told = {"epoch": f"{epochs[0]}/{epochs[1]}", "loss": f"{losses[-1]:.3f}" if losses else "-", "lr": f"{rate:.5f}"}
+    bar.set_postfix({**told, **more}, refresh=False)
+    bar.update(done - bar.n)

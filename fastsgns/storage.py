@@ -60,6 +60,7 @@ class Storage(VectorStore):
         for name, values in self.expandos.items():
             tensors["counts" if name == "count" else ATTRIBUTE + name] = values
         formats.save_tensors(fname_or_handle, tensors, {"kind": KIND})
+        self._log("saved", fname_or_handle)
 
     @classmethod
     def load(cls, fname: PathLike, mmap: str | None = None) -> Self:
@@ -87,6 +88,7 @@ class Storage(VectorStore):
                     store.expandos[name.removeprefix(ATTRIBUTE)] = np.array(values)
         except (KeyError, ValueError) as error:
             raise ValueError(f"{os.fspath(fname)}: not a {KIND} file of fastsgns: {error}") from error
+        store._log("read" if mmap is None else "mapped", fname)
         return store
 
     def save_word2vec_format(
@@ -139,6 +141,7 @@ class Storage(VectorStore):
             fname, self.index_to_key, self.vectors, order, binary=binary, total_vec=total_vec,
             write_header=write_header, prefix=prefix, append=append,
         )  # fmt: skip
+        self._log("saved", fname)
 
     @classmethod
     def load_word2vec_format(
@@ -187,7 +190,9 @@ class Storage(VectorStore):
             if missing:
                 logger.warning("%s lacks %d keys, %r first: their count is 0", fvocab, len(missing), missing[0])
             values = np.array([counts.get(key, 0) for key in rows], np.int64)
-        return cls._from_rows(rows, vectors, values)
+        store = cls._from_rows(rows, vectors, values)
+        store._log("read", fname)
+        return store
 
     def intersect_word2vec_format(
         self,
@@ -236,6 +241,9 @@ class Storage(VectorStore):
         logger.info("%s: took over %d of %d vectors, for %d keys", fname, len(taken), file.done, len(self))
         if not taken:
             logger.warning("%s has no key in common with these %d: are keys written alike?", fname, len(self))
+
+    def _log(self, done: str, file: object) -> None:
+        logger.info("%s %s: %s vectors of %d dimensions", done, file, f"{len(self):,}", self.vector_size)
 
     def _check_full(self) -> None:
         if None in self.index_to_key:

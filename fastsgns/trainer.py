@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import threading
 import time
@@ -14,7 +15,6 @@ from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-from tqdm.auto import tqdm
 
 from fastsgns import sampling
 from fastsgns._encode import return_freed_memory
@@ -24,6 +24,7 @@ from fastsgns.corpus import Corpus
 from fastsgns.interrupts import terminations_interrupt
 from fastsgns.matrices import padded
 from fastsgns.options import TrainingOptions
+from fastsgns.progress import show_training, training_bar
 
 __all__ = [
     "Checkpoints",
@@ -31,6 +32,7 @@ __all__ = [
     "RunState",
     "TrainingResult",
     "check_finite",
+    "log_epoch",
     "make_job",
     "sampling_tables",
     "too_high",
@@ -40,6 +42,8 @@ __all__ = [
     "with_epoch",
 ]
 
+logger = logging.getLogger(__name__)
+
 # Tokens a thread takes at once: some milliseconds of work, so that threads end an epoch together and take the corpus
 # in its order, and too many for the shared counter to matter.
 UNIT_WORDS = 4096
@@ -48,6 +52,7 @@ UNIT_WORDS = 4096
 LOSS_INTERVAL = 64
 LOSS_INTERVAL_WORDS = 2**14
 POLL_SECONDS = 0.05
+LOG_SECONDS = 10.0  # between two lines of the log within an epoch
 CHECKED_ROWS = 4096
 
 
@@ -177,7 +182,7 @@ def train(
     return_freed_memory()  # what words and tables were made with, before the output vectors are first written to
     state = state or RunState()
     state.result.seconds += time.perf_counter() - start
-    bar = tqdm(total=words * options.epochs, unit="word", unit_scale=True, desc="train") if progress else None
+    bar = training_bar(words * options.epochs, state.words) if progress else None
     with nullcontext() if bar is None else bar, terminations_interrupt():
         run = Run(options, job, workers, team, words, corpus_share, first_epoch, state, bar, checkpoints)
         try:
@@ -261,6 +266,7 @@ class Run:
         self.state = state  # as it was when the epoch under way began, or will be when the next one does
         self.begun: RunState | None = None  # the same, once threads have gone on from it
         self.idle = True  # all threads have ended: counters and matrices stand still
+        self.last_log = time.perf_counter()
         self.tasks: list[Callable[[], None]] = [worker.run for worker in workers]
         if team:
             self.tasks = [partial(team.run, number) for number in range(team.threads)]
@@ -338,10 +344,12 @@ class Run:
         """Show how far it is; whether a checkpoint is due."""
         epoch, history = self.result.epochs, self.result.loss_history
         done = sum(worker.words_done for worker in self.workers)
+        rate, epochs = alpha + self.slope * done, (epoch + 1, self.options.epochs)
         if self.bar is not None:
-            loss, rate = f"{history[-1]:.3f}" if history else "-", f"{alpha + self.slope * done:.5f}"
-            self.bar.set_postfix(epoch=f"{epoch + 1}/{self.options.epochs}", lr=rate, loss=loss, refresh=False)
-            self.bar.update(self.words * epoch + done - self.bar.n)
+            show_training(self.bar, self.words * epoch + done, epochs, rate, history)
+        if time.perf_counter() - self.last_log > LOG_SECONDS and done < self.words:
+            self.last_log = time.perf_counter()
+            logger.info("epoch %d of %d: %.1f %% done, learning rate %.5f", *epochs, 100 * done / self.words, rate)
         return self.checkpoints is not None and self.checkpoints.due(self.words * epoch + done)
 
     def keep(self, last: bool) -> None:
@@ -359,6 +367,16 @@ def check_finite(options: TrainingOptions, epochs: int, *matrices: NDArray[np.fl
     for matrix in matrices:
         if not all(np.isfinite(matrix[i : i + CHECKED_ROWS]).all() for i in range(0, len(matrix), CHECKED_ROWS)):
             raise FloatingPointError(f"the vectors overflowed after {epochs} epochs: {too_high(options)}")
+
+
+def log_epoch(log: logging.Logger, result: TrainingResult, options: TrainingOptions, seconds: float) -> None:
+    """Tell of the epoch that has ended last: `seconds` have passed since the training began."""
+    speed = result.words / seconds if seconds else 0.0
+    left = seconds / result.epochs * (options.epochs - result.epochs)
+    log.info(
+        "epoch %d of %d: loss %.4f a pair, %s words/s, learning rate %.5f, %.0f s left",
+        result.epochs, options.epochs, result.loss_history[-1], f"{speed:,.0f}", result.alpha, left,
+    )  # fmt: skip
 
 
 def too_high(options: TrainingOptions) -> str:

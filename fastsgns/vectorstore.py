@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from fastsgns.keyindex import KEY_TYPES, Key, KeyIndex, first_repeated
+from fastsgns.notebook import as_table
 from fastsgns.vectormath import row_norms, safe_lengths
 
 if sys.version_info >= (3, 11):
@@ -128,6 +129,16 @@ class VectorStore(KeyIndex):
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}<vector_size={self.vector_size}, {len(self)} keys>"
+
+    def _repr_html_(self) -> str:
+        """A table for notebooks: sizes, attributes and the first keys."""
+        rows = [
+            ("keys", len(self)),
+            ("dimensions", self.vector_size),
+            ("type", f"{self.vectors.dtype}, {self.vectors.nbytes / 1e6:,.1f} MB"),
+            ("attributes", ", ".join(self.expandos)),
+        ]
+        return as_table(type(self).__name__, rows, self.index_to_key)
 
     def __getitem__(self, key_or_keys: Any) -> NDArray[Any]:
         """The vector of a key, read-only, or a new matrix of those of a list of keys."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from functools import cached_property
@@ -16,6 +17,8 @@ __all__ = ["ALL_WORDS", "RULE_DEFAULT", "RULE_DISCARD", "RULE_KEEP", "TrimRule",
 
 # What a trim rule says of a word; the same numbers as gensim.utils has.
 RULE_DEFAULT, RULE_DISCARD, RULE_KEEP = 0, 1, 2
+
+logger = logging.getLogger(__name__)
 
 TrimRule = Callable[[Any, int, int], int | None]
 
@@ -150,6 +153,13 @@ class VocabularyRules:
             kept = kept[np.argsort(first[kept])]
         if self.sorted_vocab:
             kept = kept[np.argsort(-counts[kept], kind="stable")]
+        if self.least_words:  # else all are wanted, and no vocabulary is being chosen
+            text, total = int(counts[kept].sum()), int(counts.sum())
+            by = f"min_count={threshold}" + (" and trim_rule" if self.trim_rule is not None else "")
+            logger.info(
+                "%s keeps %s of %s distinct words, %s of %s words of text (%.1f %%)",
+                by, f"{len(kept):,}", f"{len(counts):,}", f"{text:,}", f"{total:,}", 100 * text / max(1, total),
+            )  # fmt: skip
         return kept
 
     def apply(

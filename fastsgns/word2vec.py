@@ -8,7 +8,7 @@ import secrets
 import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,13 +20,15 @@ from fastsgns.checkpoint import CheckpointFile, identity, parse_every, text_iden
 from fastsgns.checks import as_flag, check_choice, check_integer, plain
 from fastsgns.config import SIMD, __version__, available_cores
 from fastsgns.corpus import Corpus
+from fastsgns.files import PathLike
 from fastsgns.keyedvectors import KeyedVectors
 from fastsgns.matrices import Freeze, InitVectors, as_aligned, frozen_rows
+from fastsgns.notebook import as_table
 from fastsgns.options import TrainingOptions
 from fastsgns.readers import BrownCorpus, LineSentence, PathLineSentences, Text8Corpus
-from fastsgns.sampling import negatives_for
+from fastsgns.sampling import keep_probabilities, negatives_for
 from fastsgns.text import Source
-from fastsgns.trainer import TrainingResult, train
+from fastsgns.trainer import TrainingResult, log_epoch, train
 from fastsgns.vectormath import best_first
 from fastsgns.vocabulary import TrimRule
 
@@ -41,6 +43,10 @@ logger = logging.getLogger(__name__)
 
 # Arguments of gensim's that change no training here.
 WITHOUT_EFFECT = ("cbow_mean", "hashfxn", "null_word", "batch_words", "comment")
+# What notebooks show of the parameters.
+SHOWN_PARAMETERS = (
+    "window", "negative", "negative_sharing", "alpha", "min_alpha", "sample", "min_count", "epochs", "workers", "seed",
+)  # fmt: skip
 
 
 class Word2Vec(VocabularyBuilder):
@@ -361,10 +367,11 @@ class Word2Vec(VocabularyBuilder):
             self.epochs_trained += 1
             self.loss_history.append(result.loss_history[-1])
             self.wv._invalidate()  # for the callbacks
-            logger.info("epoch %d: loss %.4f a pair", self.epochs_trained, self.loss_history[-1])
+            log_epoch(logger, result, options, result.seconds)
             call("on_epoch_end")
             return self.stop_training
 
+        self._log_begin(corpus, options)
         call("on_train_begin")
         try:
             result = train(
@@ -389,6 +396,21 @@ class Word2Vec(VocabularyBuilder):
         return CheckpointFile(
             self.checkpoint, self.checkpoint_every, run, tensors, self.wv.vectors, self.syn1neg, options
         )
+
+    def _log_begin(self, corpus: Corpus, options: TrainingOptions) -> None:
+        """Tell of the training that begins."""
+        if not logger.isEnabledFor(logging.INFO):
+            return
+        assert self._vocabulary is not None
+        counts = self._vocabulary.counts
+        kept = float((counts * keep_probabilities(counts, options.sample)).sum() / max(1, counts.sum()))
+        logger.info(
+            "training %s words x %d dimensions: %s words an epoch, of which sample=%g leaves about %.0f %%, %d epochs,"
+            " %d threads, window=%s, negative=%d (%s), learning rate %g to %g, %s",
+            f"{len(self.wv):,}", self.vector_size, f"{len(corpus.tokens):,}", options.sample, 100 * kept,
+            options.epochs, options.workers, self.window, options.negative, options.negative_sharing, options.alpha,
+            options.min_alpha, SIMD,
+        )  # fmt: skip
 
     def _check_rows(self) -> None:
         """ValueError if words or matrices were exchanged: rows no longer stand for the words of the vocabulary."""
@@ -425,6 +447,8 @@ class Word2Vec(VocabularyBuilder):
             "peak_rss_bytes": memory.peak_rss_bytes(),
             "version": __version__,
         }
+        speed = f"{self.report['words_per_second']:,.0f}"
+        logger.info("trained %d epochs in %.1f s: %s words of text/s", result.epochs, result.seconds, speed)
 
     def get_latest_training_loss(self) -> float:
         """The mean loss per pair of the last epoch; 0 before any. (gensim's is a running sum.)"""
@@ -520,7 +544,7 @@ class Word2Vec(VocabularyBuilder):
 
     def save(
         self,
-        path: str | os.PathLike[str],
+        path: PathLike | IO[bytes],
         separately: object = None,
         sep_limit: int = 0,
         ignore: object = (),
@@ -530,7 +554,7 @@ class Word2Vec(VocabularyBuilder):
 
         Parameters
         ----------
-        path : path
+        path : path, or file open for writing bytes
         separately, sep_limit, ignore, pickle_protocol
             Accepted for gensim's sake, without effect.
 
@@ -570,6 +594,18 @@ class Word2Vec(VocabularyBuilder):
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}<vocab={len(self.wv)}, vector_size={self.vector_size}, alpha={self.alpha}>"
+
+    def _repr_html_(self) -> str:
+        """A table for notebooks: sizes, parameters, epochs trained, loss and the first words."""
+        rows = [
+            ("words", len(self.wv)),
+            ("dimensions", self.vector_size),
+            ("trained", f"{self.epochs_trained} epochs in {self.total_train_time:.1f} s"),
+            ("loss", f"{self.loss_history[-1]:.4f} a pair" if self.loss_history else None),
+            ("corpus", f"{self.corpus_total_words:,} words in {self.corpus_count:,} sentences"),
+            ("parameters", ", ".join(f"{name}={getattr(self, name)!r}" for name in SHOWN_PARAMETERS)),
+        ]
+        return as_table(type(self).__name__, rows, self.wv.index_to_key)
 
 
 def same_source(first: Any, second: Any) -> bool:

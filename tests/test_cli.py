@@ -13,7 +13,7 @@ import pytest
 
 import fastsgns
 import planted
-from fastsgns import KeyedVectors, Word2Vec, cli, config
+from fastsgns import KeyedVectors, Word2Vec, cli, cli_train, config
 from fastsgns.word2vec import WITHOUT_EFFECT
 
 
@@ -49,7 +49,8 @@ def refused(capsys, *arguments, code=2):
 
 def test_every_training_parameter_is_an_option():
     python_only = {"sentences", "corpus_file", "callbacks", "progress", "sg", "hs", "trim_rule", *WITHOUT_EFFECT}
-    assert {name for name, *_ in cli.TRAINING_OPTIONS} == set(inspect.signature(Word2Vec).parameters) - python_only
+    options = {name for name, *_ in cli_train.TRAINING_OPTIONS}
+    assert options == set(inspect.signature(Word2Vec).parameters) - python_only
 
 
 def test_options_reach_the_model_and_the_report_is_complete(corpus, tmp_path, capsys):
@@ -81,7 +82,7 @@ def test_options_reach_the_model_and_the_report_is_complete(corpus, tmp_path, ca
     assert len(report["loss"]) == 2
 
 
-@pytest.mark.parametrize("kind", cli.FORMATS)
+@pytest.mark.parametrize("kind", cli_train.FORMATS)
 def test_formats_are_those_asked_for_and_read_back(model, corpus, tmp_path, capsys, kind):
     out = tmp_path / "vectors.txt"  # the suffix chooses nothing
     arguments = ("--epochs", 1, "--vector-size", 8, "--workers", 1, "--quiet", "--format", kind)

@@ -1,0 +1,215 @@
+"""What the commands share: the parser, files and streams that are read and written, words, JSON."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import copy
+import errno
+import io
+import json
+import os
+import shutil
+import stat
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, NoReturn, Protocol
+
+from fastsgns.conversion import load_vectors as load_any
+from fastsgns.keyedvectors import KeyedVectors
+
+__all__ = [
+    "STANDARD",
+    "AddCommand",
+    "CommandParser",
+    "HelpFormatter",
+    "Parser",
+    "UsageError",
+    "add_json",
+    "add_model",
+    "check_output",
+    "is_quiet",
+    "key_of",
+    "load_vectors",
+    "positive",
+    "print_json",
+    "standard_input",
+    "standard_output",
+]
+
+# Stands for standard input or output in the place of a file.
+STANDARD = "-"
+
+
+class UsageError(Exception):
+    """The command line asks for something that cannot be: exit 2."""
+
+
+class AddCommand(Protocol):
+    """Makes the parser of a command: its name, what runs it, what it does, and examples, a command line each.
+
+    What comes before a colon or semicolon of what it does is told in the list of commands too.
+    """
+
+    def __call__(self, name: str, run: Any, text: str, *examples: str) -> argparse.ArgumentParser: ...
+
+
+class HelpFormatter(argparse.HelpFormatter):
+    """Keeps the lines of examples as they are, and lists commands like options."""
+
+    def _fill_text(self, text: str, width: int, indent: str) -> str:
+        return text if text.startswith("examples:") else super()._fill_text(text, width, indent)
+
+    def _format_action(self, action: argparse.Action) -> str:
+        if isinstance(action, argparse._SubParsersAction):
+            return "".join(map(self._format_action, action._get_subactions()))
+        return super()._format_action(action)
+
+
+class Parser(argparse.ArgumentParser):
+    """One line for each error; argparse would print the whole usage before it."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**{"allow_abbrev": False, "formatter_class": HelpFormatter, **options})
+
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(f"{message} (see {self.prog} --help)")
+
+
+class CommandParser(Parser):
+    """Of a command: options may stand between its words, as in ``plot MODEL --method pca king queen``."""
+
+    between = False  # two passes that argparse makes for that
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        if self.between:
+            return super().parse_known_args(args, namespace)
+        found, wrong = (namespace, args), None
+        try:
+            found = super().parse_known_args(args, copy.copy(namespace))
+        except UsageError as error:
+            wrong = error
+        if wrong or found[1]:
+            self.between = True
+            try:
+                return self.parse_known_intermixed_args(args, namespace)
+            except UsageError as error:
+                raise (wrong or error) from None  # what is missing is told whole by the first
+            finally:
+                self.between = False
+        return found
+
+
+def add_model(sub: argparse.ArgumentParser) -> None:
+    """The first argument of commands that ask vectors."""
+    sub.add_argument("model", metavar="MODEL", help="vectors in any format that convert reads; - for standard input")
+
+
+def add_json(sub: argparse.ArgumentParser, text: str = "print JSON") -> None:
+    sub.add_argument("--json", action="store_true", help=text)
+
+
+def positive(text: str) -> int:
+    """A whole number of 1 or more, for argparse."""
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"{value} must be at least 1")
+    return value
+
+
+def is_quiet(args: argparse.Namespace) -> bool:
+    """Whether no progress is to be shown: asked for, or there is no terminal."""
+    return args.quiet or sys.stderr is None or not sys.stderr.isatty()
+
+
+def check_output(path: str, sources: Sequence[str]) -> None:
+    """Refuse before the work what could not be written after it, and what would overwrite the text."""
+    target = Path(path)
+    if path == STANDARD:
+        raise UsageError("-: this is not written to standard output; name a file (./- is one of that name)")
+    if os.path.isdir(target):  # pathlib's own raises for long names
+        raise UsageError(f"{target}: is a directory; name a file")
+    if not os.path.isdir(target.parent):
+        raise UsageError(f"{target.parent}: no such directory; make it first")
+    try:  # for permissions do not tell all: of names too long, or of /proc
+        if target.is_file():
+            tempfile.TemporaryFile(dir=target.resolve().parent).close()  # will be replaced by a new file there
+        elif not target.exists():
+            target.resolve().open("xb").close()
+            target.resolve().unlink()
+        if target.exists() and not os.access(target, os.W_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be written ({error.strerror}); choose another place") from error
+    for source in map(Path, sources):
+        if target.resolve() in (source.resolve(), *(part.resolve() for part in source.glob("*") if source.is_dir())):
+            raise UsageError(f"{path}: is part of the corpus; choose another file for the output")
+
+
+@contextlib.contextmanager
+def standard_input(again: bool = False) -> Iterator[str]:
+    """A path that standard input can be read from, once: a file's own, the pipe, or a copy where there is neither.
+
+    With `again`, any number of times: what comes from a pipe is copied to a file first.
+    """
+    if sys.stdin is None:
+        raise UsageError("-: standard input is closed")
+    if sys.stdin.isatty():
+        print("reading standard input; Ctrl-D ends it", file=sys.stderr)
+    try:
+        number = sys.stdin.fileno()
+        status = os.fstat(number)
+        if stat.S_ISREG(status.st_mode) and os.lseek(number, 0, os.SEEK_CUR) == 0:
+            path = os.path.realpath(f"/proc/self/fd/{number}")
+            if os.path.exists(path) and os.path.samestat(status, os.stat(path)):
+                yield path
+                return
+        elif not again and os.path.exists("/dev/stdin"):
+            yield "/dev/stdin"
+            return
+    except io.UnsupportedOperation:  # no file stands behind it
+        pass
+    with tempfile.TemporaryDirectory(prefix="fastsgns-") as folder:
+        copy = os.path.join(folder, "standard-input")
+        with open(copy, "wb") as file:
+            shutil.copyfileobj(sys.stdin.buffer, file)
+        yield copy
+
+
+@contextlib.contextmanager
+def standard_output(binary: bool) -> Iterator[str]:
+    """A file that goes to standard output when it is complete: what fails leaves no half of it there."""
+    if sys.stdout is None or (binary and sys.stdout.isatty()):
+        raise UsageError("-: standard output is a terminal, or closed; name a file, or send it into one")
+    with tempfile.TemporaryDirectory(prefix="fastsgns-") as folder:
+        path = os.path.join(folder, "standard-output")
+        yield path
+        sys.stdout.flush()
+        with open(path, "rb") as file:
+            shutil.copyfileobj(file, sys.stdout.buffer)
+        sys.stdout.buffer.flush()
+
+
+def load_vectors(path: str) -> KeyedVectors:
+    """The vectors of a file, or of standard input, in any format."""
+    if path != STANDARD:
+        return load_any(path)
+    with standard_input(again=True) as copy:
+        return load_any(copy)
+
+
+def key_of(vectors: KeyedVectors, word: str) -> Any:
+    """The key that a word of the command line means: integers where the model was trained on ids."""
+    if word in vectors.key_to_index:
+        return word
+    if word.removeprefix("-").isdecimal() and int(word) in vectors.key_to_index:
+        return int(word)
+    raise KeyError(f"{word!r} is not in the vocabulary of {len(vectors):,} words")
+
+
+def print_json(value: Any, indent: int | None = 2) -> None:
+    """JSON that any program reads, whatever the encoding of the output is."""
+    is_utf8 = (getattr(sys.stdout, "encoding", None) or "").lower().replace("-", "") == "utf8"
+    print(json.dumps(value, indent=indent, ensure_ascii=not is_utf8))

@@ -1,0 +1,157 @@
+"""The commands about files: `fastsgns convert` and `fastsgns info`."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+from fastsgns.cli_common import (
+    STANDARD,
+    AddCommand,
+    UsageError,
+    add_json,
+    check_output,
+    print_json,
+    standard_input,
+    standard_output,
+)
+from fastsgns.config import configuration, show_config
+from fastsgns.conversion import SOURCES, TARGETS, Conversion, convert, target_format
+from fastsgns.fileformats import regular
+from fastsgns.fileinfo import describe
+
+__all__ = ["add_commands"]
+
+TEXT = ("word2vec", "glove")
+# Of a description, what is no line of its own.
+LONG = ("parameters", "history", "training", "state", "arrays", "tensors")
+
+
+def add_commands(command: AddCommand) -> None:
+    """Add the commands, by the function that makes the parser of one."""
+    sub = command(
+        "convert", run_convert, "Convert vectors from one format to another.",
+        "fastsgns convert model.safetensors vectors.bin",
+        "fastsgns convert glove.txt vectors.npz",
+        "fastsgns convert vectors.npz vectors.txt.gz",
+        "fastsgns convert model.safetensors - --to glove | gzip > glove.txt.gz",
+        "fastsgns convert matrix.npy vectors.safetensors --words words.txt",
+    )  # fmt: skip
+    sub.add_argument("input", metavar="IN", help="vectors (.gz, .bz2, .xz too); - for standard input")
+    text = "file to write (.gz, .bz2, .xz too); - for standard output"
+    sub.add_argument("output", metavar="OUT", help=text)
+    sub.add_argument(
+        "--from", dest="source", choices=SOURCES, help="the input's format (default: found by looking at it)"
+    )
+    sub.add_argument(
+        "--to", choices=TARGETS,
+        help="the output's format (default: by its name's end: .safetensors native, .txt .vec word2vec,"
+        " .bin word2vec-binary, .npy, .npz); vectors is native without the rest of a model",
+    )  # fmt: skip
+    text = "words of a matrix, one a line (default: vectors.words.txt beside vectors.npy)"
+    sub.add_argument("--words", metavar="FILE", help=text)
+    sub.add_argument("--tensor", metavar="NAME", help="which matrix of a safetensors file (default: the only one)")
+    sub.add_argument("--errors", default="strict", metavar="NAME", help="invalid UTF-8: strict, replace or ignore")
+    add_json(sub, "print what was done as JSON")
+    sub.add_argument("--quiet", action="store_true", help="no summary; what is left out is told all the same")
+
+    sub = command(
+        "info", info, "Tell what is in a file; without one, print versions, kernel variants and cores.",
+        "fastsgns info",
+        "fastsgns info model.safetensors",
+        "fastsgns info vectors.txt.gz --json",
+    )  # fmt: skip
+    sub.add_argument("file", nargs="?", metavar="FILE", help="model, vectors, checkpoint, phrases or corpus cache")
+    add_json(sub)
+
+
+def run_convert(args: argparse.Namespace) -> None:
+    to_stdout = args.output == STANDARD
+    if to_stdout and args.json:
+        raise UsageError("- and --json would both go to standard output; name a file")
+    if to_stdout and args.to is None:
+        raise UsageError("-: standard output has no name to tell the format; give --to FORMAT")
+    try:
+        chosen = target_format(args.output) if args.to is None else args.to
+    except ValueError as error:
+        raise UsageError(f"{error} after --to") from error
+    if to_stdout and chosen in ("npy", "plain-safetensors"):
+        raise UsageError(f"-: {chosen} is two files, the matrix and its words; name a file")
+    if not to_stdout:
+        check_output(args.output, [])
+        if args.input != STANDARD and Path(args.output).resolve() == Path(args.input).resolve():
+            raise UsageError(f"{args.output}: is the input; choose another file for the output")
+    with ExitStack() as stack:
+        source = stack.enter_context(standard_input()) if args.input == STANDARD else args.input
+        target = stack.enter_context(standard_output(chosen not in TEXT)) if to_stdout else args.output
+        done = convert(
+            source, target, source_format=args.source, format=chosen, words=args.words, tensor=args.tensor,
+            errors=args.errors,
+        )  # fmt: skip
+    if done.left_out:
+        print(f"fastsgns: left out, as {chosen} holds none: {', '.join(done.left_out)}", file=sys.stderr)
+    if args.json:
+        print_json(
+            {
+                "input": args.input, "from": done.source_format, "to": done.target_format, "words": done.words,
+                "dimensions": done.dimensions, "files": list(map(str, done.files)), "left_out": done.left_out,
+            }
+        )  # fmt: skip
+    elif not args.quiet:
+        print(converted(args, done), file=sys.stderr if to_stdout else sys.stdout)
+
+
+def converted(args: argparse.Namespace, done: Conversion) -> str:
+    files = STANDARD if args.output == STANDARD else " and ".join(map(str, done.files))
+    return (
+        f"{files}: {done.words:,} words x {done.dimensions} dimensions, {done.target_format} (from {args.input},"
+        f" {done.source_format})"
+    )
+
+
+def info(args: argparse.Namespace) -> None:
+    if args.file is None:
+        if args.json:
+            print_json(configuration())
+        else:
+            show_config()
+        return
+    with ExitStack() as stack:
+        path = stack.enter_context(standard_input()) if args.file == STANDARD else args.file
+        told = {**describe(stack.enter_context(regular(path, args.file))), "file": args.file}
+    if args.json:
+        print_json(told)
+    else:
+        print_description(told)
+
+
+def print_description(told: dict[str, Any]) -> None:
+    """A line for each thing told, the long ones below."""
+    print(f"{told.pop('file')}: {told.pop('format')}")
+    for name, value in told.items():
+        if name not in LONG:
+            print_line(name, value, 2)
+    for name in LONG:
+        if name in told:
+            print(f"  {name}:")
+            for inner, value in told[name].items():
+                print_line(inner, value, 4)
+
+
+def print_line(name: str, value: Any, indent: int) -> None:
+    if value is None or value == "":
+        return
+    if isinstance(value, bool):
+        value = "yes" if value else "no"
+    elif isinstance(value, int) and name not in ("seed", "comment"):
+        value = f"{value:,}"
+    elif isinstance(value, float):
+        value = f"{value:.6g}"
+    elif isinstance(value, list):
+        value = ", ".join(f"{item:.4f}" if isinstance(item, float) else str(item) for item in value)
+    elif isinstance(value, dict):
+        value = ", ".join(f"{key} {item}" for key, item in value.items() if not isinstance(item, list))
+    print(f"{' ' * indent}{name.replace('_', ' ')}: {value}")
