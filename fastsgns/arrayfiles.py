@@ -84,9 +84,10 @@ def read_npy(path: PathLike, words: PathLike | None = None) -> KeyedVectors:
     """
     path = Path(path)
     with damage_told(path):
-        shape_and_type = np.load(path, mmap_mode="r", allow_pickle=False)
-        memory.require(shape_and_type.nbytes, f"{path}, read as a whole", "free some memory first")
-        matrix = np.array(shape_and_type)
+        mapped = np.load(path, mmap_mode="r", allow_pickle=False)
+        memory.require(mapped.nbytes, f"{path}, read as a whole", "free some memory first")
+        matrix = np.array(mapped)
+    check_matrix(path, matrix)
     return as_vectors(path, read_words(Path(words or words_path(path)), len(matrix)), matrix, None)
 
 

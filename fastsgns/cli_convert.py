@@ -44,12 +44,13 @@ def add_commands(command: AddCommand) -> None:
     text = "file to write (.gz, .bz2, .xz too); - for standard output"
     sub.add_argument("output", metavar="OUT", help=text)
     sub.add_argument(
-        "--from", dest="source", choices=SOURCES, help="the input's format (default: found by looking at it)"
-    )
+        "--from", dest="source", choices=SOURCES, metavar="FORMAT",
+        help="the input's format (default: found by looking at it)",
+    )  # fmt: skip
     sub.add_argument(
-        "--to", choices=TARGETS,
-        help="the output's format (default: by its name's end: .safetensors native, .txt .vec word2vec,"
-        " .bin word2vec-binary, .npy, .npz); vectors is native without the rest of a model",
+        "--to", choices=TARGETS, metavar="FORMAT",
+        help=f"the output's format: {', '.join(TARGETS)} (default: by its name's end: .safetensors native, .txt .vec"
+        " word2vec, .bin word2vec-binary, .npy, .npz); vectors is native without the rest of a model",
     )  # fmt: skip
     text = "words of a matrix, one a line (default: vectors.words.txt beside vectors.npy)"
     sub.add_argument("--words", metavar="FILE", help=text)

@@ -40,8 +40,8 @@ def add_command(command: AddCommand) -> None:
     sub = command(
         "phrases", run, "Join phrases such as New York: find them by word counts, and write the text anew.",
         "fastsgns phrases text.txt -o joined.txt.gz",
-        "fastsgns phrases text.txt -o joined.txt --passes 2 --threshold 10,5 --connector-words english",
-        "zcat text.gz | fastsgns phrases - -o - --quiet | fastsgns train - -o model.safetensors",
+        "fastsgns phrases text.txt -o joined.txt --passes 2 --connector-words english",
+        "zcat text.gz | fastsgns phrases - -o - | fastsgns train - -o m.safetensors",
     )  # fmt: skip
     text = "text files (.gz, .bz2, .xz, .zst too) or directories; - for standard input"
     sub.add_argument("corpus", nargs="+", metavar="IN", help=text)

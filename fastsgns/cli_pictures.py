@@ -18,7 +18,7 @@ def add_commands(command: AddCommand) -> None:
     sub = command(
         "plot", plot, "Draw a map of words, labelled and coloured by cluster.",
         "fastsgns plot model.safetensors -o map.png",
-        "fastsgns plot model.safetensors --method pca -o map.svg paris france rome italy",
+        "fastsgns plot model.safetensors --method pca -o map.svg paris france rome",
     )  # fmt: skip
     add_model(sub)
     sub.add_argument("words", nargs="*", metavar="WORD", help="words to show, instead of the most frequent")
@@ -28,7 +28,7 @@ def add_commands(command: AddCommand) -> None:
     sub = command(
         "explore", explore, "Write a page to explore words: their map, neighbours and analogies.",
         "fastsgns explore model.safetensors -o page.html",
-        "fastsgns explore model.safetensors -o page.html -n 50000 --method pca --title Words",
+        "fastsgns explore model.safetensors -o page.html -n 100 --method pca",
     )  # fmt: skip
     add_model(sub)
     add_output(sub, "page.html")
@@ -46,7 +46,8 @@ def add_layout(sub: argparse.ArgumentParser, methods: tuple[str, ...], default: 
     text = "tsne, minutes for 20,000 words, needs the extra plot; umap the extra umap" + (
         "; auto: tsne if it is there" if "auto" in methods else ""
     )
-    sub.add_argument("--method", choices=methods, default=default, help=f"{text} (default: %(default)s)")
+    text = f"{', '.join(methods)}: {text} (default: %(default)s)"
+    sub.add_argument("--method", choices=methods, default=default, metavar="NAME", help=text)
     sub.add_argument("--clusters", type=positive, metavar="N", help="colours, up to 10")
     sub.add_argument("--seed", type=int, default=1, metavar="N", help="of everything random (default: %(default)s)")
 
