@@ -33,6 +33,7 @@ __all__ = [
     "is_quiet",
     "key_of",
     "load_vectors",
+    "named_stdin",
     "positive",
     "print_json",
     "standard_input",
@@ -192,12 +193,21 @@ def standard_output(binary: bool) -> Iterator[str]:
         sys.stdout.buffer.flush()
 
 
+@contextlib.contextmanager
+def named_stdin(path: str) -> Iterator[None]:
+    """Errors of what is read from `path` call it -."""
+    try:
+        yield
+    except ValueError as error:
+        raise ValueError(str(error).replace(path, STANDARD)) from error
+
+
 def load_vectors(path: str) -> KeyedVectors:
     """The vectors of a file, or of standard input, in any format."""
     if path != STANDARD:
         return load_any(path)
-    with standard_input(again=True) as copy:
-        return load_any(copy)
+    with standard_input(again=True) as copied, named_stdin(copied):
+        return load_any(copied)
 
 
 def key_of(vectors: KeyedVectors, word: str) -> Any:

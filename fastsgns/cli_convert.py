@@ -14,6 +14,7 @@ from fastsgns.cli_common import (
     UsageError,
     add_json,
     check_output,
+    named_stdin,
     print_json,
     standard_input,
     standard_output,
@@ -87,6 +88,8 @@ def run_convert(args: argparse.Namespace) -> None:
             raise UsageError(f"{args.output}: is the input; choose another file for the output")
     with ExitStack() as stack:
         source = stack.enter_context(standard_input()) if args.input == STANDARD else args.input
+        if args.input == STANDARD:
+            stack.enter_context(named_stdin(source))
         target = stack.enter_context(standard_output(chosen not in TEXT)) if to_stdout else args.output
         done = convert(
             source, target, source_format=args.source, format=chosen, words=args.words, tensor=args.tensor,
@@ -132,27 +135,25 @@ def info(args: argparse.Namespace) -> None:
 def print_description(told: dict[str, Any]) -> None:
     """A line for each thing told, the long ones below."""
     print(f"{told.pop('file')}: {told.pop('format')}")
-    for name, value in told.items():
-        if name not in LONG:
-            print_line(name, value, 2)
-    for name in LONG:
-        if name in told:
-            print(f"  {name}:")
-            for inner, value in told[name].items():
-                print_line(inner, value, 4)
+    for name in sorted(told, key=lambda name: name in LONG):
+        print_line(name, told[name], 2)
 
 
 def print_line(name: str, value: Any, indent: int) -> None:
-    if value is None or value == "":
+    if value is None or value == "" or value == {}:
+        return
+    start = f"{' ' * indent}{name.replace('_', ' ')}:"
+    if isinstance(value, dict):
+        print(start)
+        for inner, its_value in value.items():
+            print_line(str(inner), its_value, indent + 2)
         return
     if isinstance(value, bool):
         value = "yes" if value else "no"
-    elif isinstance(value, int) and name not in ("seed", "comment"):
+    elif isinstance(value, int) and name != "seed":
         value = f"{value:,}"
     elif isinstance(value, float):
         value = f"{value:.6g}"
     elif isinstance(value, list):
         value = ", ".join(f"{item:.4f}" if isinstance(item, float) else str(item) for item in value)
-    elif isinstance(value, dict):
-        value = ", ".join(f"{key} {item}" for key, item in value.items() if not isinstance(item, list))
-    print(f"{' ' * indent}{name.replace('_', ' ')}: {value}")
+    print(start, value)

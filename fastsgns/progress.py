@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import os
+import sys
 import warnings
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -13,8 +15,17 @@ with warnings.catch_warnings():  # a notebook without ipywidgets gets the bar of
 
 __all__ = ["progress_bar", "show_training", "training_bar"]
 
+UNTOLD_COLUMNS = 80
 # Cut from the right where a terminal is narrow.
 TRAINING_BAR = "{desc}: {percentage:3.0f}%|{bar}| {rate_fmt}, {remaining} left{postfix}"
+
+
+def width() -> dict[str, Any]:
+    """As wide as the terminal is at any time; terminals that do not tell, of which tqdm would make nothing, have 80."""
+    with contextlib.suppress(AttributeError, OSError, ValueError):  # no terminal
+        if os.get_terminal_size(sys.stderr.fileno()).columns == 0:
+            return {"ncols": UNTOLD_COLUMNS}
+    return {"dynamic_ncols": True}
 
 
 @contextlib.contextmanager
@@ -26,7 +37,7 @@ def progress_bar(description: str, unit: str, shown: bool) -> Iterator[Callable[
     if not shown:
         yield lambda done, total: None
         return
-    with tqdm(unit=unit, unit_scale=True, desc=description, dynamic_ncols=True) as bar:
+    with tqdm(unit=unit, unit_scale=True, desc=description, **width()) as bar:
 
         def report(done: int, total: int | None) -> None:
             bar.total = total
@@ -38,7 +49,7 @@ def progress_bar(description: str, unit: str, shown: bool) -> Iterator[Callable[
 def training_bar(total: int, done: int) -> Any:
     """The bar of a training of so many words, of which some were done before; move it with `show_training`."""
     return tqdm(
-        total=total, initial=done, unit="word", unit_scale=True, desc="train", dynamic_ncols=True,
+        total=total, initial=done, unit="word", unit_scale=True, desc="train", **width(),
         bar_format=TRAINING_BAR,
     )  # fmt: skip
 

@@ -119,7 +119,7 @@ def test_train_and_phrases_tell_their_figures_as_json(tmp_path, capsys):
     text.write_text("new york is a city\n" * 100)
     report = json.loads(run(capsys, "train", text, "-o", tmp_path / "m", "--json", "--epochs", 2)[1])
     assert (report["corpus_words"], len(report["loss"]), report["output"]) == (500, 2, str(tmp_path / "m"))
-    report = json.loads(run(capsys, "phrases", text, "-o", tmp_path / "p", "--json", "--threshold", "0.1")[1])
+    report = json.loads(run(capsys, "phrases", text, "-o", tmp_path / "p", "--json", "--threshold", "0.01")[1])
     assert report["passes"][0]["words"] == 500 and report["passes"][0]["phrases"] > 0
 
 
@@ -141,7 +141,7 @@ def test_standard_input_and_output_stand_for_files(model, tmp_path):
     assert Word2Vec.load(tmp_path / "again").corpus_total_words == len(text.split())
 
     glove = piped("convert", "-", "-", "--to", "glove", given=model.read_bytes())
-    assert (glove[0] == 0 and glove[1].startswith(b"topic")) or glove[1].count(b"\n") > 50
+    assert glove[0] == 0 and glove[1].count(b"\n") == len(Word2Vec.load(model).wv)
     for content in (glove[1], gzip.compress(glove[1])):
         code, out, err = piped("convert", "-", "-", "--to", "word2vec-binary", given=content)
         assert (code, err.count("\n")) == (0, 1)
@@ -154,10 +154,10 @@ def test_standard_input_and_output_stand_for_files(model, tmp_path):
     code, out, err = piped("neighbors", model, "-", "-n", 1, "--json", given=words)
     assert [json.loads(line)["word"] for line in out.splitlines()] == ["topic0_1", "topic1_1"]
     assert code == 1 and err.splitlines()[0].startswith("fastsgns: 'nowhere' is not in the vocabulary")
-    code, out, err = piped("phrases", "-", "-o", "-", given=b"new york is big\n" * 50)
+    code, out, err = piped("phrases", "-", "-o", "-", "--threshold", "0.01", given=b"new york is big\n" * 50)
     assert (code, out.count(b"new_york"), err.count("\n")) == (0, 50, 1)
     code, out, err = piped("convert", "-", "-", "--to", "glove", given=b"nonsense\n")
-    assert ((code, out) == (1, b"") and err.startswith("fastsgns: error: -: ")) or "/dev/stdin" in err
+    assert (code, out) == (1, b"") and err.startswith("fastsgns: error: -: not a model file"), err
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -13,8 +14,10 @@ import pytest
 import fastsgns
 import planted
 from fastsgns import Word2Vec, cli
+from fastsgns.conversion import TARGETS
 
 SCREEN = 24, 80
+PAGE = (Path(__file__).resolve().parent.parent / "docs" / "command-line.md").read_text(encoding="utf-8")
 
 
 def subparsers():
@@ -118,6 +121,24 @@ def test_examples_run(name, line, folder, shell, monkeypatch, capsys):
 
 
 @pytest.mark.skipif(os.name != "posix" or shutil.which("bash") is None, reason="needs bash")
+def test_the_page_of_the_command_line_runs(shell, tmp_path):
+    blocks = re.findall(r"^```bash\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
+    first, *rest = "".join(blocks).splitlines()
+    assert first == "fastsgns demo --text-only"  # test_demo runs it; here is less text
+    (tmp_path / "fastsgns-demo").mkdir()
+    lines = ["read the file of a list in a thread", "reading and write the list"] * 50
+    (tmp_path / "fastsgns-demo" / "python-docs.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    done = shell("\n".join(["set -e", *rest]), tmp_path)
+    assert done.returncode == 0 and "error" not in done.stderr, done.stderr
+    assert done.stdout.splitlines()[-1] == "11"
+    assert len((tmp_path / "first.txt").read_text(encoding="utf-8").splitlines()) == 11
+
+
+def test_the_page_has_every_format():
+    assert set(re.findall(r"^\| `([a-z0-9-]+)` \|", PAGE, re.MULTILINE)) == set(TARGETS)
+
+
+@pytest.mark.skipif(os.name != "posix" or shutil.which("bash") is None, reason="needs bash")
 def test_bash_completes_commands_options_and_files(folder, shell):
     pytest.importorskip("shtab")
     asked = {"": "neighbors", "plot --me": "--method", "plot m.safetensors --method t": "tsne", "info mod": "model.saf"}
@@ -186,7 +207,7 @@ def test_unknown_options_and_missing_words_are_named_all_the_same(capsys):
 
 
 @pytest.mark.skipif(os.name != "posix", reason="terminals of POSIX")
-@pytest.mark.parametrize("columns", [100, 40])
+@pytest.mark.parametrize("columns", [100, 40, 0])
 def test_the_bar_is_shown_on_a_terminal_of_any_width_and_nowhere_else(folder, shell, columns, tmp_path):
     import fcntl
     import pty
@@ -212,7 +233,7 @@ def test_the_bar_is_shown_on_a_terminal_of_any_width_and_nowhere_else(folder, sh
     assert started.returncode == 0 and out.startswith(b"m: ")
     lines = [line.strip() for line in shown.decode().replace("\n", "\r").split("\r") if line.strip()]
     assert any(line.startswith("scan") for line in lines) and any(line.startswith("train: 100%|") for line in lines)
-    assert all(len(line) <= columns for line in lines), lines
+    assert all(len(line) <= (columns or 80) for line in lines), lines
     quiet = shell(f"fastsgns train {folder}/text.txt -o {tmp_path}/m --epochs 1 2>&1 >/dev/null", folder)
     assert (quiet.returncode, quiet.stdout) == (0, "")
 

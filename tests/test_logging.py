@@ -78,7 +78,7 @@ def test_the_bar_is_one_line_at_any_width(columns, shown, monkeypatch):
     assert all(text in lines[-1] for text in shown)
 
 
-def TQDM(dynamic_ncols, **options):
+def TQDM(dynamic_ncols=None, **options):
     from tqdm import tqdm
 
     return tqdm(**options)
