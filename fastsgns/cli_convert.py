@@ -56,7 +56,10 @@ def add_commands(command: AddCommand) -> None:
     text = "words of a matrix, one a line (default: vectors.words.txt beside vectors.npy)"
     sub.add_argument("--words", metavar="FILE", help=text)
     sub.add_argument("--tensor", metavar="NAME", help="which matrix of a safetensors file (default: the only one)")
-    sub.add_argument("--errors", default="strict", metavar="NAME", help="invalid UTF-8: strict, replace or ignore")
+    sub.add_argument(
+        "--errors", choices=("strict", "replace", "ignore"), default="strict", metavar="NAME",
+        help="invalid UTF-8: strict, replace or ignore",
+    )  # fmt: skip
     add_json(sub, "print what was done as JSON")
     sub.add_argument("--quiet", action="store_true", help="no summary; what is left out is told all the same")
 
@@ -89,7 +92,7 @@ def run_convert(args: argparse.Namespace) -> None:
     with ExitStack() as stack:
         source = stack.enter_context(standard_input()) if args.input == STANDARD else args.input
         if args.input == STANDARD:
-            stack.enter_context(named_stdin(source))
+            stack.enter_context(named_stdin(str(source)))
         target = stack.enter_context(standard_output(chosen not in TEXT)) if to_stdout else args.output
         done = convert(
             source, target, source_format=args.source, format=chosen, words=args.words, tensor=args.tensor,

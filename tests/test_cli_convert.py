@@ -63,6 +63,7 @@ def test_convert_says_what_it_did_and_what_it_left_out(model, tmp_path, capsys):
         (["{model}", "{folder}/none/v.txt"], 2, "no such directory"),
         (["{model}", "/proc/v.txt"], 2, "cannot be written"),
         (["{model}", "-"], 2, "--to FORMAT"),
+        (["{model}", "{folder}/v.txt", "--errors", "never"], 2, "never"),
         (["{model}", "-", "--to", "npy"], 2, "two files"),
         (["{model}", "-", "--to", "glove", "--json"], 2, "--json"),
         (["{folder}/none", "{folder}/v.txt"], 1, "none: No such file"),
