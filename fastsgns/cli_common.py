@@ -33,7 +33,6 @@ __all__ = [
     "is_quiet",
     "key_of",
     "load_vectors",
-    "named_stdin",
     "positive",
     "print_json",
     "standard_input",
@@ -153,30 +152,36 @@ def check_output(path: str, sources: Sequence[str]) -> None:
 def standard_input(again: bool = False) -> Iterator[str]:
     """A path that standard input can be read from, once: a file's own, the pipe, or a copy where there is neither.
 
-    With `again`, any number of times: what comes from a pipe is copied to a file first.
+    With `again`, any number of times: what comes from a pipe is copied to a file first. Errors call it -.
     """
     if sys.stdin is None:
         raise UsageError("-: standard input is closed")
     if sys.stdin.isatty():
         print("reading standard input; Ctrl-D ends it", file=sys.stderr)
+    path = place_of_stdin(again)
+    with contextlib.ExitStack() as stack:
+        if path is None:
+            path = os.path.join(stack.enter_context(tempfile.TemporaryDirectory(prefix="fastsgns-")), "standard-input")
+            with open(path, "wb") as file:
+                shutil.copyfileobj(sys.stdin.buffer, file)
+        try:
+            yield path
+        except ValueError as error:
+            raise ValueError(str(error).replace(path, STANDARD)) from error
+
+
+def place_of_stdin(again: bool) -> str | None:
+    """A path of what standard input is, if it has one and may be read by it."""
     try:
         number = sys.stdin.fileno()
         status = os.fstat(number)
-        if stat.S_ISREG(status.st_mode) and os.lseek(number, 0, os.SEEK_CUR) == 0:
-            path = os.path.realpath(f"/proc/self/fd/{number}")
-            if os.path.exists(path) and os.path.samestat(status, os.stat(path)):
-                yield path
-                return
-        elif not again and os.path.exists("/dev/stdin"):
-            yield "/dev/stdin"
-            return
     except io.UnsupportedOperation:  # no file stands behind it
-        pass
-    with tempfile.TemporaryDirectory(prefix="fastsgns-") as folder:
-        copy = os.path.join(folder, "standard-input")
-        with open(copy, "wb") as file:
-            shutil.copyfileobj(sys.stdin.buffer, file)
-        yield copy
+        return None
+    if stat.S_ISREG(status.st_mode):  # by its own name, unless some of it was read before
+        path = os.path.realpath(f"/proc/self/fd/{number}")
+        is_whole = os.lseek(number, 0, os.SEEK_CUR) == 0
+        return path if is_whole and os.path.exists(path) and os.path.samestat(status, os.stat(path)) else None
+    return "/dev/stdin" if not again and os.path.exists("/dev/stdin") else None
 
 
 @contextlib.contextmanager
@@ -193,20 +198,11 @@ def standard_output(binary: bool) -> Iterator[str]:
         sys.stdout.buffer.flush()
 
 
-@contextlib.contextmanager
-def named_stdin(path: str) -> Iterator[None]:
-    """Errors of what is read from `path` call it -."""
-    try:
-        yield
-    except ValueError as error:
-        raise ValueError(str(error).replace(path, STANDARD)) from error
-
-
 def load_vectors(path: str) -> KeyedVectors:
     """The vectors of a file, or of standard input, in any format."""
     if path != STANDARD:
         return load_any(path)
-    with standard_input(again=True) as copied, named_stdin(copied):
+    with standard_input(again=True) as copied:
         return load_any(copied)
 
 

@@ -14,7 +14,6 @@ from fastsgns.cli_common import (
     UsageError,
     add_json,
     check_output,
-    named_stdin,
     print_json,
     standard_input,
     standard_output,
@@ -91,8 +90,6 @@ def run_convert(args: argparse.Namespace) -> None:
             raise UsageError(f"{args.output}: is the input; choose another file for the output")
     with ExitStack() as stack:
         source = stack.enter_context(standard_input()) if args.input == STANDARD else args.input
-        if args.input == STANDARD:
-            stack.enter_context(named_stdin(str(source)))
         target = stack.enter_context(standard_output(chosen not in TEXT)) if to_stdout else args.output
         done = convert(
             source, target, source_format=args.source, format=chosen, words=args.words, tensor=args.tensor,

@@ -151,6 +151,10 @@ def test_standard_input_and_output_stand_for_files(model, tmp_path):
     assert (code, len(out.splitlines())) == (0, 2)
     assert json.loads(piped("info", "-", "--json", given=glove[1])[1])["format"] == "glove"
 
+    code, out, err = piped("train", "-", "-o", "m", given=b"a b\xff\n", cwd=tmp_path)
+    assert (code, out) == (1, b"") and err.startswith("fastsgns: error: -: ")
+    code, out, err = piped("neighbors", "-", "a", given=gzip.compress(b"no vectors\n"))
+    assert (code, out) == (1, b"") and err.startswith("fastsgns: error: -")
     words = b"topic0_1\n\nnowhere\ntopic1_1\n"
     code, out, err = piped("neighbors", model, "-", "-n", 1, "--json", given=words)
     assert [json.loads(line)["word"] for line in out.splitlines()] == ["topic0_1", "topic1_1"]

@@ -111,8 +111,8 @@ def test_examples_run(name, line, folder, shell, monkeypatch, capsys):
     monkeypatch.chdir(folder)
     if name == "demo":
         monkeypatch.setattr("fastsgns.demo.SOURCE_BYTES", 100_000)
-    if name in ("plot", "explore"):  # of so few words that t-SNE has little to do
-        line += " --clusters 2"
+    if name in ("plot", "explore"):
+        line += " --clusters 2" + " --method pca" * ("--method" not in line)  # t-SNE takes its time: test_plotting
     if "|" in line or '"$(' in line or ">" in line:
         done = shell(line, folder)
         assert done.returncode == 0 and "error" not in done.stderr, done.stderr

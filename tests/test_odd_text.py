@@ -317,7 +317,8 @@ def test_a_compressed_file_that_loses_a_part_is_refused(read, monkeypatch):
 def test_the_command_line_names_what_is_wrong(capsys):
     for name in ("-dash", "new\nline"):
         Path(name).write_bytes(b"one two\xff")
-    for name, shown in (("-dash", "-dash"), ("new\nline", "new line"), ("-", "-")):
+    Path("-").write_bytes(b"\xff")
+    for name, shown in (("-dash", "-dash"), ("new\nline", "new line"), ("./-", "-")):
         assert main(["train", "-o", "vectors", "--", name]) == 1
         errors = capsys.readouterr().err
         assert errors.count("\n") == 1 and errors.startswith(f"fastsgns: error: {shown}: "), errors
