@@ -12,6 +12,7 @@ import pytest
 BENCHMARKS = Path(__file__).resolve().parent.parent / "benchmarks"
 if not BENCHMARKS.is_dir():
     pytest.skip("the tests are here without the benchmarks", allow_module_level=True)
+pytest.importorskip("resource", reason="the benchmarks need a POSIX system")
 sys.path.append(str(BENCHMARKS))
 
 import soak  # noqa: E402
