@@ -78,9 +78,9 @@ def test_defaults_are_gensims_where_the_table_says_so(name):
 OTHERS = {"datasets", "pandas", "polars", "pyarrow", "sklearn", "torch", "usearch"}
 
 
-# Those of cluster.md need a cluster: test_distributed.py runs them.
+# Those of cluster.md need a cluster: test_distributed.py runs them. packaging.md is for maintainers, and has no Python.
 @pytest.mark.parametrize(
-    "page", sorted({path.relative_to(DOCS).as_posix() for path in DOCS.glob("*.md")} - {"cluster.md"})
+    "page", sorted({path.relative_to(DOCS).as_posix() for path in DOCS.glob("*.md")} - {"cluster.md", "packaging.md"})
 )
 def test_python_blocks_run(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
