@@ -120,10 +120,11 @@ def rows_a_round(counts: Any, options: TrainingOptions, words: int, workers: int
 def traffic(args: argparse.Namespace) -> None:
     counts = zipf_counts(args.vocabulary, args.words)
     rows = rows_a_round(counts, TrainingOptions(epochs=args.epochs), args.words, 8, args.rounds)
-    whole = 2 * args.vocabulary
+    share = rows / (2 * args.vocabulary)
     print(
-        f"{args.vocabulary:,} words: {rows:,.0f} rows of {whole:,} are exchanged after a round, on the average over"
-        f" {args.rounds} rounds: {100 * rows / whole:.2f} % of both matrices"
+        f"{args.vocabulary:,} words: {rows:,.0f} rows of {2 * args.vocabulary:,} are exchanged after a round, on the"
+        f" average over {args.rounds} rounds: {100 * share:.2f} % of the rows, and {100 * share * CHANGE_BYTES / 4:.2f} %"
+        " of the bytes of both matrices"
     )
     lines = []
     for workers in NODES:
