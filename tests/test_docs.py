@@ -1,17 +1,26 @@
 """The pages under docs/: their code runs, and the tables of gensim's calls are complete and true."""
 
 import inspect
+import os
 import re
+import runpy
+import shlex
+import shutil
+import subprocess
+import sys
 from importlib.util import find_spec
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import fastsgns
+from fastsgns import cli
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 if not DOCS.is_dir():
     pytest.skip("the tests are here without the pages", allow_module_level=True)
+PYPROJECT = (DOCS.parent / "pyproject.toml").read_text(encoding="utf-8")
 GENSIM = (DOCS / "gensim.md").read_text(encoding="utf-8")
 CLASSES = ("Word2Vec", "KeyedVectors")
 
@@ -75,19 +84,116 @@ def test_defaults_are_gensims_where_the_table_says_so(name):
 
 
 # Packages that a page is about, and that need not be here: a block that imports one runs where it is.
-OTHERS = {"datasets", "pandas", "polars", "pyarrow", "sklearn", "torch", "usearch"}
+OTHERS = {"datasets", "jieba", "pandas", "polars", "pyarrow", "sklearn", "torch", "usearch"}
+# cluster.md needs a cluster: test_distributed.py runs it; test_cli_help.py runs command-line.md, whose blocks need a shell;
+# those of recipes that have scripts are parts of them: test_recipes.py runs these.
+ELSEWHERE = {"cluster.md"} | {f"recipes/{name}.md" for name in ("README", "deepwalk", "node2vec", "items")}
+PAGES = {path.relative_to(DOCS).as_posix(): path.read_text(encoding="utf-8") for path in sorted(DOCS.rglob("*.md"))}
+BLOCK = re.compile(r"^```(python|bash)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+WITHOUT_CODE = {"how-it-works.md", "tuning.md", "packaging.md"}
+EXTRAS = re.compile(r"^(?:[.]venv/bin/)?pip install '?(?:[.]|fastsgns)\[(.*)\]'?$")
+NOT_OURS = ("python3 -m venv", ".venv/bin/pip install .", "pip install jieba", "python -m spacy")
 
 
-# Those of cluster.md need a cluster: test_distributed.py runs them. packaging.md is for maintainers, and has no Python.
-@pytest.mark.parametrize(
-    "page", sorted({path.relative_to(DOCS).as_posix() for path in DOCS.glob("*.md")} - {"cluster.md", "packaging.md"})
-)
-def test_python_blocks_run(page, tmp_path, monkeypatch):
+def run_command(line, extras):
+    """Run a line of a bash block: `fastsgns` as it stands; of those that install, the extra must exist."""
+    if found := EXTRAS.match(line):
+        assert set(found[1].split(",")) <= extras, line
+    elif line.startswith("fastsgns "):
+        line = re.sub(r" -n \d+ -o map", " -n 12 -o map", line)
+        assert cli.main(shlex.split(line)[1:]) == 0, line
+    else:
+        assert line.startswith(NOT_OURS), line
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """Files that pages speak of without making them."""
     monkeypatch.chdir(tmp_path)
-    blocks = re.findall(r"^```python\n(.*?)^```$", (DOCS / page).read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
-    assert blocks
-    for block in blocks:
-        code = compile(block, page, "exec")
-        imported = re.findall(r"^(?:import|from) (\w+)", block, re.MULTILINE)
-        if all(find_spec(name) for name in imported if name in OTHERS):
-            exec(code, {})
+    monkeypatch.setattr("fastsgns.demo.SOURCE_BYTES", 100_000)
+    words = "paris france rome italy cat dog horse list file directory thread read reading write".split()
+    rng = np.random.default_rng(1)
+    lines = [" ".join(rng.choice(words, 8)) for _ in range(300)]
+    (tmp_path / "text.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    fastsgns.Word2Vec(corpus_file="text.txt", vector_size=16, epochs=1).save("model.safetensors")
+    return tmp_path
+
+
+def with_text(folder):
+    """The demo's text, which is long, made short."""
+    shutil.copy(folder / "text.txt", folder / "fastsgns-demo" / "python-docs.txt")
+
+
+@pytest.mark.parametrize("page", sorted(set(PAGES) - ELSEWHERE - WITHOUT_CODE))
+def test_blocks_run_in_their_order(page, folder):
+    extras = set(
+        re.findall(r"^(\w+) = \[", PYPROJECT.split("optional-dependencies]")[1].split("\n\n")[0], re.MULTILINE)
+    )
+    blocks = BLOCK.findall(PAGES[page])
+    assert any(language == "python" for language, _ in blocks)
+    names: dict = {}
+    for language, block in blocks:
+        if language == "python":
+            code = compile(block, page, "exec")
+            imported = re.findall(r"^(?:import|from) (\w+)", block, re.MULTILINE)
+            if all(find_spec(name) for name in imported if name in OTHERS):
+                exec(code, names)
+        elif page != "command-line.md":
+            for line in block.splitlines():
+                if re.search(r"fastsgns (plot|explore)|[.]plot", line) and not find_spec("matplotlib"):
+                    continue
+                run_command(line.partition("  #")[0], extras)
+                if "demo" in line and "--text-only" in line:
+                    with_text(folder)
+
+
+def test_pages_without_code_have_none():
+    for page in WITHOUT_CODE & set(PAGES) - {"packaging.md", "tuning.md"}:
+        assert not BLOCK.search(PAGES[page]), page
+
+
+def test_links_between_pages_and_pictures_hold():
+    for page, text in PAGES.items():
+        for target in re.findall(r"\]\((?!https?:)([^)#]+)(?:#[^)]*)?\)", text):
+            assert (DOCS / page).parent.joinpath(target).is_file(), (page, target)
+            assert DOCS in (DOCS / page).parent.joinpath(target).resolve().parents, (
+                f"{page}: {target} is not in the site"
+            )
+
+
+def test_every_page_is_in_the_site_and_the_pictures_are_what_their_script_draws():
+    config = (DOCS / "site" / "mkdocs.yml").read_text(encoding="utf-8")
+    assert set(PAGES) == set(re.findall(r"^ +- (\S+[.]md)$", config, re.MULTILINE))
+    drawn = runpy.run_path(str(DOCS / "site" / "draw.py"), run_name="draw")["PICTURES"]
+    for name, draw in drawn.items():
+        assert (DOCS / name).read_text(encoding="utf-8") == draw(), name
+
+
+def test_tuning_has_every_parameter():
+    rows = re.findall(r"^\| (`\w+`(?:, `\w+`)*) \|", PAGES["tuning.md"], re.MULTILINE)
+    named = [name for row in rows for name in re.findall(r"\w+", row)]
+    assert len(named) == len(set(named))
+    assert set(named) == set(inspect.signature(fastsgns.Word2Vec).parameters)
+
+
+def test_the_site_builds_without_warnings(tmp_path):
+    pytest.importorskip("mkdocs")
+    pytest.importorskip("material")
+    pytest.importorskip("mkdocstrings")
+    command = [
+        sys.executable,
+        "-m",
+        "mkdocs",
+        "build",
+        "--strict",
+        "--quiet",
+        "-f",
+        "docs/site/mkdocs.yml",
+        "-d",
+        str(tmp_path),
+    ]
+    env = {**os.environ, "NO_MKDOCS_2_WARNING": "1"}
+    done = subprocess.run(command, cwd=DOCS.parent, env=env, capture_output=True, encoding="utf-8", check=False)
+    assert done.returncode == 0, done.stderr
+    built = (tmp_path / "api.html").read_text(encoding="utf-8")
+    assert 'id="fastsgns.Word2Vec.train"' in built and 'id="fastsgns.KeyedVectors.most_similar"' in built
