@@ -139,7 +139,9 @@ def memory_layout() -> str:
     parts[-1] = text(x + 6 * width + width / 8, y + 20, "4", "mono", "middle")
     parts.append(box(x + 6 * width + width / 4, y, width * 3 / 4, 30))
     parts.append(text(x + 6 * width + width * 5 / 8, y + 20, "zeros", "mono", "middle"))
-    parts.append(text(x, y + 54, "a row of 100 dimensions: 7 lines, 448 bytes, whole vectors of any processor", "small"))
+    parts.append(
+        text(x, y + 54, "a row of 100 dimensions: 7 lines, 448 bytes, whole vectors on any processor", "small")
+    )
     told = "Tokens and offsets cut into work units; keep and noise tables; two matrices with rows of whole cache lines."
     return picture(690, 525, told, parts)
 
