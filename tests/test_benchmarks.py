@@ -92,6 +92,22 @@ def test_ann(tmp_path):
     assert len(runs) == 6 and all(run["recall"] > 0.9 and run["at_once"] > 0 for run in runs)
 
 
+def test_tuning(tmp_path):
+    (tmp_path / "text.txt").write_text("red green blue\none two three\n" * 100, encoding="utf-8")
+    (tmp_path / "pairs.tsv").write_text("red\tblue\t9\nred\tone\t1\ntwo\tthree\t8\n", encoding="utf-8")
+    (tmp_path / "analogies.txt").write_text(": colours\nred green one two\n", encoding="utf-8")
+    arguments = ["text.txt", "--pairs", "pairs.tsv", "--analogies", "analogies.txt", "--seeds", "2", "--json", "o.json"]
+    printed = run("tuning.py", *arguments, "--change", "window=1", "negative_sharing=pair", cwd=tmp_path)
+    rows = [line.split(" | ")[0] for line in printed.splitlines() if " ± " in line]
+    assert rows == ["| default", "| window=1", "| negative_sharing=pair"]
+    for case in results(tmp_path / "o.json"):
+        assert [run_["seed"] for run_ in case["runs"]] == [1, 2]
+        assert all(run_["seconds"] > 0 and run_["vocabulary"] == 6 for run_ in case["runs"])
+    for change in ("windows=1", "window=0"):
+        failed = start("tuning.py", "text.txt", "--change", change, cwd=tmp_path)
+        assert failed.returncode == 2 and change in failed.stderr
+
+
 def test_scaling_over_threads(tmp_path):
     printed = run(
         "scaling.py", "threads", "--threads", "1", "2", "--modes", "group", "pair", "--dims", "8", "16",

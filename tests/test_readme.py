@@ -71,3 +71,18 @@ def test_parameter_table_is_complete_and_its_defaults_are_true():
         if all(isinstance(value, (int, float, str)) and not isinstance(value, bool) for value in values):
             told = [default.strip().strip('`"') for default in defaults.split(",")]
             assert [type(value)(text) for value, text in zip(values, told, strict=True)] == values
+
+
+def test_the_chinese_readme_has_the_same_code_figures_links_and_parameters():
+    chinese = (README.parent / "README.zh-CN.md").read_text(encoding="utf-8")
+    assert "](README.zh-CN.md)" in TEXT and "](README.md)" in chinese
+    assert re.findall(r"^```.*?^```$", TEXT, re.M | re.S) == re.findall(r"^```.*?^```$", chinese, re.M | re.S)
+    assert chinese.count("\n#") == TEXT.count("\n#")
+    rows = [re.findall(r"^\|.*", text, re.M) for text in (TEXT, chinese)]
+    for ours, theirs in zip(*rows, strict=True):
+        figures, names = r"\d[\d.,]*", r"`[^`]*`"
+        assert re.findall(names, ours) == re.findall(names, theirs), theirs
+        if "`" not in ours or "=" in ours:  # not of parameters, where words say what figures do
+            assert re.findall(figures, ours) == re.findall(figures, theirs), theirs
+    targets = [set(re.findall(r"\]\(([^)]*)\)", text)) - {"README.md", "README.zh-CN.md"} for text in (TEXT, chinese)]
+    assert targets[0] == targets[1]
