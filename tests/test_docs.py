@@ -154,7 +154,7 @@ def test_links_between_pages_and_pictures_hold():
 
 def test_every_page_is_in_the_site_and_the_pictures_are_what_their_script_draws():
     config = (DOCS / "site" / "mkdocs.yml").read_text(encoding="utf-8")
-    assert set(PAGES) == set(re.findall(r"^ +- (\S+[.]md)$", config, re.MULTILINE))
+    assert set(PAGES) == set(re.findall(r"^ +- (?:\w+: )?(\S+[.]md)$", config, re.MULTILINE))
     drawn = runpy.run_path(str(DOCS / "site" / "draw.py"), run_name="draw")["PICTURES"]
     for name, draw in drawn.items():
         assert (DOCS / name).read_text(encoding="utf-8") == draw(), name

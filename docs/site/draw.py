@@ -83,7 +83,8 @@ def window_sharing() -> str:
     top, low, x_group = 182, 390, 360
     parts += [text(24, 124, 'negative_sharing="pair"', "mono"), *products(84, top, [3], [4], 5)]
     parts += [text(24, top + 46, "1 input + 6 outputs", "small"), text(24, top + 64, "for 1 pair: 7 rows", "small")]
-    parts.append(text(x_group - 50, 520, "An orange cell of the group weighs 5/8 for each pair of its row.", "small"))
+    for k, told in enumerate(("Orange cells of the group weigh 5/8", "for each pair (blue) of their row.")):
+        parts.append(text(x_group - 50, 502 + 18 * k, told, "small"))
     parts += [text(24, low - 62, 'negative_sharing="window"', "mono"), *products(84, low, [2, 3, 5, 6], [4], 5)]
     parts.append(text(24, low + 112, "4 inputs + 6 outputs", "small"))
     parts.append(text(24, low + 130, "for 4 pairs: 2.5 rows a pair", "small"))
