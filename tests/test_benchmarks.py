@@ -98,8 +98,9 @@ def test_tuning(tmp_path):
     (tmp_path / "analogies.txt").write_text(": colours\nred green one two\n", encoding="utf-8")
     arguments = ["text.txt", "--pairs", "pairs.tsv", "--analogies", "analogies.txt", "--seeds", "2", "--json", "o.json"]
     printed = run("tuning.py", *arguments, "--change", "window=1", "negative_sharing=pair", cwd=tmp_path)
-    rows = [line.split(" | ")[0] for line in printed.splitlines() if " ± " in line]
-    assert rows == ["| default", "| window=1", "| negative_sharing=pair"]
+    rows = [line.split(" | ")[0] for line in printed.splitlines() if line.startswith("| ")]
+    assert rows == ["| change", "| ---", "| default", "| window=1", "| negative_sharing=pair"]
+    assert "From seed to seed, pairs: a standard deviation of " in printed
     for case in results(tmp_path / "o.json"):
         assert [run_["seed"] for run_ in case["runs"]] == [1, 2]
         assert all(run_["seconds"] > 0 and run_["vocabulary"] == 6 for run_ in case["runs"])
