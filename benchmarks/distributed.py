@@ -123,8 +123,8 @@ def traffic(args: argparse.Namespace) -> None:
     share = rows / (2 * args.vocabulary)
     print(
         f"{args.vocabulary:,} words: {rows:,.0f} rows of {2 * args.vocabulary:,} are exchanged after a round, on the"
-        f" average over {args.rounds} rounds: {100 * share:.2f} % of the rows, and {100 * share * CHANGE_BYTES / 4:.2f} %"
-        " of the bytes of both matrices"
+        f" average over {args.rounds} rounds: {100 * share:.2f} % of the rows, and"
+        f" {100 * share * CHANGE_BYTES / 4:.2f} % of the bytes of both matrices"
     )
     lines = []
     for workers in NODES:

@@ -291,5 +291,5 @@ def test_distributed_quality(tmp_path):
 
 def test_distributed_traffic_is_a_small_share_of_both_matrices(tmp_path):
     printed = run("distributed.py", "traffic", "--rounds", "100", cwd=tmp_path)
-    share = float(re.search(r"([0-9.]+) % of both matrices", printed)[1])
+    share = float(re.search(r"([0-9.]+) % of the bytes of both matrices", printed)[1])
     assert 0.5 < share < 5
