@@ -59,9 +59,9 @@ def put_changes(
 def merge_changes(
     list parts, const float[::1] factors, float[:, ::1] last, const int64_t[::1] places, uint16_t[:, ::1] out
 ):
-    """out[i] = factors[i] * (sum of all parts' row i) + (1 - factors[i]) * last[places[i]], which becomes out[i] too.
+    """out[i] = factors[i] * (sum of all parts' row i) + (1 - factors[i]) * last[places[i]], which becomes the same.
 
-    `parts` are the workers' changes, arrays of out's shape.
+    `parts` are the workers' changes, arrays of out's shape. Rounded, `last` would not die away where factors are small.
     """
     cdef int64_t i, j, n = out.shape[0], dim = out.shape[1], p, n_parts = len(parts)
     cdef const uint16_t[:, ::1] part
@@ -70,7 +70,7 @@ def merge_changes(
     cdef uint16_t *merged
     cdef float *before
     cdef float *sums
-    cdef float factor
+    cdef float factor, number
     check_rows(places, last.shape[0], n)
     if n_parts == 0 or factors.shape[0] != n or last.shape[1] != dim:
         raise ValueError("there must be a part, a factor for each row of out, and as many columns in last as in out")
@@ -96,8 +96,8 @@ def merge_changes(
                     sums[j] += float_of(change[j])
             factor, merged, before = factors[i], &out[i, 0], &last[places[i], 0]
             for j in range(dim):
-                merged[j] = bfloat16_of(factor * sums[j] + (1 - factor) * before[j])
-                before[j] = float_of(merged[j])
+                number = factor * sums[j] + (1 - factor) * before[j]
+                merged[j], before[j] = bfloat16_of(number), number
     PyMem_Free(begins)
 
 

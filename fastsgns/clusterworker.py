@@ -365,7 +365,7 @@ class ClusterWorker:
             self.owned = owner, owners
         number, before = self.before
         if number == planned.number:  # a round that was lost is merged again
-            for last, (places, their_last) in zip(self.last, before, strict=True):
+            for last, (places, their_last) in zip(self.last, before, strict=False):  # one, if it failed at the other
                 last[places] = their_last
         self.before, start = (planned.number, []), 0
         for (rows, factors), last, buffer in zip(planned.due, self.last, self.buffers_before, strict=True):

@@ -17,8 +17,9 @@ __all__ = ["Course", "Place", "Round", "Units", "default_round_words"]
 # Rounds of a training, unless they are asked to be longer or shorter: so many times the square root of the number of
 # workers. See docs/cluster.md for what they cost and bring.
 ROUNDS = 70
-# Work units of each of several threads in the shortest round: with fewer, threads wait long for the last one.
-LEAST_UNITS = 4
+# Work units of each of several threads in the shortest round: with fewer, threads wait long for the last one. Of them a
+# third is trained ahead, see `clusterworker.AHEAD`: two for each thread, and then four.
+LEAST_UNITS = 6
 KEPT_ROUNDS = 4  # that can be gone back to
 
 
