@@ -108,6 +108,8 @@ def read_npz(path: PathLike) -> KeyedVectors:
         memory.require(size, f"{path}, read as a whole", "free some memory first")
         with np.load(path, allow_pickle=False) as arrays:
             found = {name: arrays[name] for name in arrays.files}
+            if not all(isinstance(array, np.ndarray) for array in found.values()):
+                raise ValueError("what it holds are no arrays")
     matrix = only(path, "vectors", {name: array for name, array in found.items() if array.ndim == 2})
     words = only(path, "words", {name: array for name, array in found.items() if array.ndim == 1 and name != COUNTS})
     if words.dtype.kind not in "Uiu":

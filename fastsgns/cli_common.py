@@ -8,6 +8,7 @@ import copy
 import errno
 import io
 import json
+import math
 import os
 import shutil
 import stat
@@ -218,4 +219,13 @@ def key_of(vectors: KeyedVectors, word: str) -> Any:
 def print_json(value: Any, indent: int | None = 2) -> None:
     """JSON that any program reads, whatever the encoding of the output is."""
     is_utf8 = (getattr(sys.stdout, "encoding", None) or "").lower().replace("-", "") == "utf8"
-    print(json.dumps(value, indent=indent, ensure_ascii=not is_utf8))
+    print(json.dumps(finite(value), indent=indent, ensure_ascii=not is_utf8, allow_nan=False))
+
+
+def finite(value: Any) -> Any:
+    """The same with None for numbers that JSON has no words for."""
+    if isinstance(value, dict):
+        return {key: finite(part) for key, part in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [finite(part) for part in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -160,7 +160,7 @@ def is_string(kind: Any) -> bool:
 def refuse_type(kind: str, package: str) -> None:
     """ValueError for a column of what is no list."""
     remedy = ""
-    if kind.startswith(("str", "large_str", "dictionary<values=str", "category")):
+    if kind.startswith(("string", "str,", "large_string", "dictionary<values=str", "category")) or kind == "str":
         remedy = f"; for lines of text, {SPLIT.get(package, '[line.split() for line in column]')}"
     raise ValueError(f"sentences is a column of {kind}: give one of token lists{remedy}")
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable
+import warnings
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -193,7 +194,25 @@ def encode_sentences(
     if (arrays := as_id_arrays(sentences)) is not None:
         vocabulary, tokens, offsets, *read = encode_id_arrays(*arrays, rules, workers, vocabulary, progress, names)
         return vocabulary, Corpus(tokens, offsets, *read)
-    return assemble(scan_sentences(sentences, progress), rules, vocabulary, 1)
+    vocabulary, corpus = assemble(scan_sentences(sentences, progress), rules, vocabulary, 1)
+    check_words(vocabulary.words)
+    return vocabulary, corpus
+
+
+def check_words(words: Sequence[Any]) -> None:
+    """ValueError for None or NaN among them, as a hole in a table may be; a warning if they could not be saved."""
+    kinds = set(map(type, words))
+    if len(kinds) <= 1 and kinds <= {str, int}:
+        return
+    for word in words:
+        if word is None or word != word:
+            raise ValueError(f"the sentences hold {word!r}, which is no token: leave it out")
+    names = ", ".join(sorted(kind.__name__ for kind in kinds))
+    warnings.warn(
+        f"tokens of {names}: they can be trained on, but only strings alone or integers alone can be saved; give "
+        "str(token) for each",
+        stacklevel=5,
+    )
 
 
 def scan_sentences(sentences: Iterable[Any], progress: Progress | None = None) -> Scanned:

@@ -31,7 +31,7 @@ def pearson(x: ArrayLike, y: ArrayLike) -> Correlation:
     count = len(deviations[0])
     if count != len(deviations[1]):
         raise ValueError(f"samples of {count} and {len(deviations[1])} values: they must be of equal length")
-    if count < 2 or any((values == values[0]).all() for values in deviations):
+    if count < 2 or any((values == values[0]).all() or not np.isfinite(values).all() for values in deviations):
         return Correlation(math.nan, math.nan)  # a constant correlates with nothing
     deviations = [values - values.mean() for values in deviations]
     squares = [float(np.dot(values, values)) for values in deviations]
@@ -49,7 +49,10 @@ def spearman(x: ArrayLike, y: ArrayLike) -> Correlation:
     >>> spearman([1, 2, 3, 4], [10, 20, 30, 400]).statistic
     1.0
     """
-    return pearson(ranks(np.asarray(x, np.float64)), ranks(np.asarray(y, np.float64)))
+    samples = [np.asarray(values, np.float64) for values in (x, y)]
+    if any(np.isnan(values).any() for values in samples):
+        return Correlation(math.nan, math.nan)
+    return pearson(*map(ranks, samples))
 
 
 def ranks(values: NDArray[Any]) -> NDArray[np.float64]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from typing import Any, TypedDict
 
@@ -98,6 +99,8 @@ def evaluate_word_pairs(
         try:
             first, second, text = fields
             value = float(text)
+            if not math.isfinite(value):
+                raise ValueError(text)
         except ValueError:
             if line.strip():
                 invalid += 1

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 
 from fastsgns import cache, formats
 from fastsgns.arrayfiles import read_words, words_path
@@ -142,9 +142,12 @@ def of_npy(file: Path, path: Path) -> dict[str, Any]:
 
 
 def of_plain_safetensors(file: Path, path: Path) -> dict[str, Any]:
-    with safe_open(file, framework="numpy") as tensors:
-        slices = {name: tensors.get_slice(name) for name in tensors.keys()}  # noqa: SIM118 (no mapping)
-        shapes = {name: (list(part.get_shape()), str(part.get_dtype())) for name, part in slices.items()}
+    try:
+        with safe_open(file, framework="numpy") as tensors:
+            slices = {name: tensors.get_slice(name) for name in tensors.keys()}  # noqa: SIM118 (no mapping)
+            shapes = {name: (list(part.get_shape()), str(part.get_dtype())) for name, part in slices.items()}
+    except SafetensorError as error:
+        raise ValueError(f"{path} is damaged: {error}") from error
     told = {"tensors": {name: {"shape": shape, "type": kind} for name, (shape, kind) in shapes.items()}}
     matrices = [name for name, (shape, _) in shapes.items() if len(shape) == 2]
     if "vectors" in matrices or len(matrices) == 1:

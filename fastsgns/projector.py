@@ -55,11 +55,11 @@ def metadata_lines(store: VectorStore, rows: NDArray[np.intp]) -> bytes:
     header = [["word", *names]] if names else []
     lines = []
     for cells in [*header, *zip(*columns, strict=True)]:
-        line = "\t".join(map(str, cells))
-        if line.count("\t") > len(names) or not str(cells[0]).strip() or len(line.splitlines()) > 1:
-            raise ValueError(
-                f"{cells[0]!r} is empty or holds tabs or line ends, which a table of the Projector's cannot hold: "
-                "leave it out of words"
-            )
-        lines.append(line + "\n")
+        for name, cell in zip(["word", *names], map(str, cells), strict=True):
+            if "\t" in cell or len(cell.splitlines()) > 1 or (name == "word" and not cell.strip()):
+                raise ValueError(
+                    f"{cell!r}, {name} of {cells[0]!r}, is empty or holds tabs or line ends, which a table of the "
+                    "Projector's cannot hold: leave it out of words"
+                )
+        lines.append("\t".join(map(str, cells)) + "\n")
     return "".join(lines).encode()

@@ -28,6 +28,8 @@ __all__ = ["VectorIndex"]
 
 # How the index keeps numbers; it halves or quarters float32, and the cosines are computed anew from the vectors.
 DTYPES = ("f32", "f16", "i8")
+# Of vectors and what a file's index keeps of them, rounded as it may be; about so many are looked at.
+LEAST_COSINE, CHECKED_ROWS = 0.9, 64
 # Queries whose neighbours' vectors are gathered at once.
 BLOCK_QUERIES = 1024
 
@@ -201,6 +203,10 @@ class VectorIndex:
                 f"{os.fspath(path)} is an index of {len(index):,} vectors of {index.ndim} dimensions, not of the "
                 f"{len(wv):,} x {wv.vector_size} given: build it anew"
             )
+        rows = np.arange(0, len(wv), max(1, len(wv) // CHECKED_ROWS))
+        stored, given = np.asarray(index.get(rows), np.float32), unit_rows(wv.vectors[rows].astype(np.float32))
+        if (np.einsum("ij,ij->i", unit_rows(stored), given)[given.any(axis=1)] < LEAST_COSINE).any():
+            raise ValueError(f"{os.fspath(path)} is an index of other vectors than those given: build it anew")
         made = cls.__new__(cls)
         made.wv, made._index = wv, index
         return made

@@ -1,6 +1,7 @@
 """Help: it fits its screen, every example in it runs, and shells complete what it lists."""
 
 import argparse
+import json
 import os
 import re
 import shutil
@@ -261,3 +262,11 @@ def test_verbose_tells_the_steps_and_warnings_of_the_log_are_lines(folder, tmp_p
     assert cli.main(["neighbors", str(tmp_path / "rest.txt"), "a"]) == 0
     err = capsys.readouterr().err
     assert err.startswith("fastsgns: warning: ") and "rest is left out" in err and err.count("\n") == 1
+
+
+def test_json_has_no_words_of_its_own_for_what_is_no_number(tmp_path, capsys):
+    (tmp_path / "v.txt").write_text("a 1 0\nb 0 1\nc nan 1\n")
+    (tmp_path / "pairs.tsv").write_text("a\tb\t1\n")
+    assert cli.main(["evaluate", str(tmp_path / "v.txt"), "--pairs", str(tmp_path / "pairs.tsv"), "--json"]) == 0
+    found = json.loads(capsys.readouterr().out, parse_constant=lambda name: pytest.fail(name))
+    assert "null" in json.dumps(found)

@@ -264,3 +264,14 @@ def test_what_are_no_tokens_is_refused():
     refused(pa.array([1, 2]), "a column of int64: give one of token lists$")
     refused(pandas_series([1, 2]), "a column of int64: give one of token lists$")
     refused(pa.array([[2**63]], pa.list_(pa.uint64())), r"below 2\*\*63")
+
+
+@pytest.mark.parametrize("hole", [None, float("nan")])
+def test_holes_are_no_tokens(hole):
+    with pytest.raises(ValueError, match=r"the sentences hold (None|nan), which is no token: leave it out"):
+        Word2Vec([["a", hole]] * 20, min_count=1)
+
+
+def test_tokens_that_cannot_be_saved_are_told_of():
+    with pytest.warns(UserWarning, match=r"tokens of int, str: .* give str\(token\) for each"):
+        Word2Vec([["a", 1]] * 20, min_count=1, sample=0)

@@ -6,6 +6,7 @@ import io
 import lzma
 import os
 import threading
+import zipfile
 
 import numpy as np
 import pytest
@@ -281,3 +282,13 @@ def test_no_matrix_is_read_to_describe_one(tmp_path):
         file.truncate(8 + len(head) + 4 * rows * dim)
     told = describe(tmp_path / "hole")
     assert (told["words"], told["dimensions"], told["format"]) == (rows, dim, "plain-safetensors")
+
+
+def test_damaged_array_files_are_told_in_words(tmp_path):
+    with zipfile.ZipFile(tmp_path / "v.npz", "w") as archive:
+        archive.writestr("vectors.npy", b"garbage")
+    with pytest.raises(ValueError, match=r"v\.npz: not NumPy arrays, or damaged"):
+        load_vectors(tmp_path / "v.npz")
+    (tmp_path / "huge.safetensors").write_bytes(b"\xff" * 7 + b"\x7f" + b'{"a":1}')
+    with pytest.raises(ValueError, match=r"huge\.safetensors is damaged: "):
+        describe(tmp_path / "huge.safetensors")

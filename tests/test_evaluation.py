@@ -237,3 +237,17 @@ def test_correlations_without_scipy():
     with pytest.raises(ValueError, match="equal length"):
         pearson([1, 2], [1])
     assert Correlation(1, 2)._fields == ("statistic", "pvalue")
+
+
+def test_what_is_no_number_correlates_with_nothing():
+    for x in ([1, np.nan, 3, 4], [1, np.inf, 3, 4]):
+        assert np.isnan(pearson([1, 2, 3, 4], x)).all() and np.isnan(pearson(x, [1, 2, 3, 4])).all()
+    assert np.isnan(spearman([1, 2, 3, 4], [1, np.nan, 3, 4])).all()
+    assert spearman([1, 2, 3, 4], [1, 2, 3, np.inf]).statistic == 1
+
+
+def test_a_pair_without_a_number_is_no_pair(tmp_path):
+    (tmp_path / "pairs.tsv").write_text("a\tb\tnan\na\tc\t1\nb\tc\t2\n")
+    vectors = KeyedVectors.from_arrays(["a", "b", "c"], np.random.default_rng(1).standard_normal((3, 4)))
+    found, _, _ = vectors.evaluate_word_pairs(tmp_path / "pairs.tsv")
+    assert abs(found.statistic) == pytest.approx(1)  # of the two that are left

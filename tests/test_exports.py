@@ -212,3 +212,23 @@ def test_bad_options_of_an_index(wv, options, message):
     for bad in (KeyedVectors(3), KeyedVectors.from_arrays(["a"], np.full((1, 2), np.nan, np.float32))):
         with pytest.raises(ValueError, match="vectors"):
             bad.build_index()
+
+
+@pytest.mark.parametrize("dtype", ["f32", "f16", "i8"])
+def test_an_index_of_other_vectors_of_the_same_shape_is_refused(tmp_path, dtype):
+    pytest.importorskip("usearch")
+    rows = np.random.default_rng(3).standard_normal((100, 16)).astype(np.float32)
+    rows[7] = 0
+    vectors = KeyedVectors.from_arrays(range(100), rows)
+    vectors.build_index(dtype=dtype).save(tmp_path / "index")
+    assert len(vectors.load_index(tmp_path / "index")) == 100
+    with pytest.raises(ValueError, match="of other vectors than those given: build it anew"):
+        KeyedVectors.from_arrays(range(100), rows[::-1].copy()).load_index(tmp_path / "index")
+
+
+def test_an_attribute_that_no_table_holds_is_named(tmp_path):
+    vectors = KeyedVectors.from_arrays(["a", "b"], np.eye(2, dtype=np.float32))
+    vectors.set_vecattr("a", "note", "x\ty")
+    vectors.set_vecattr("b", "note", "")
+    with pytest.raises(ValueError, match=r"'x\\ty', note of 'a', is empty or holds tabs"):
+        vectors.save_tensorboard(tmp_path / "board")
