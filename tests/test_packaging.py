@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 import fastsgns
+from fastsgns._train import compiled_variants
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -53,6 +54,17 @@ def test_licences_are_in_the_wheel_and_that_of_d3_is_what_its_file_says():
     script = Path(fastsgns.__path__[0], "_page", "d3.min.js").read_text(encoding="utf-8")
     header = script.partition("*/")[0]
     assert len(licence.splitlines()) > 50 and header.rstrip().endswith(licence.rstrip())
+
+
+@pytest.mark.skipif(not Path("/proc/cpuinfo").exists(), reason="Linux tells what the processor can")
+def test_kernels_are_found_where_the_processor_has_them():
+    """A compiler's own question may answer no to everything (zig's does), and the wheel is slow without a word."""
+    flags = set(Path("/proc/cpuinfo").read_text(encoding="utf-8").split())
+    needed = {"avx2": {"avx2", "fma"}, "avx512": {"avx2", "fma", "avx512f"}}
+    variants = compiled_variants()
+    if not variants.keys() & needed.keys():
+        pytest.skip("not an x86-64")
+    assert {name: variants[name] for name in needed} == {name: flags >= wanted for name, wanted in needed.items()}
 
 
 @pytest.fixture(scope="module")
