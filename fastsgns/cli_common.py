@@ -125,8 +125,11 @@ def is_quiet(args: argparse.Namespace) -> bool:
     return args.quiet or sys.stderr is None or not sys.stderr.isatty()
 
 
-def check_output(path: str, sources: Sequence[str]) -> None:
-    """Refuse before the work what could not be written after it, and what would overwrite the text."""
+def check_output(path: str, sources: Sequence[str], what: str = "part of the corpus") -> None:
+    """Refuse before the work what could not be written after it, and what would overwrite a source of it.
+
+    `what` the sources are is told. One may be -, for standard input, which a file may have been redirected to.
+    """
     target = Path(path)
     if path == STANDARD:
         raise UsageError("-: this is not written to standard output; name a file (./- is one of that name)")
@@ -144,9 +147,23 @@ def check_output(path: str, sources: Sequence[str]) -> None:
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
     except OSError as error:
         raise UsageError(f"{path}: cannot be written ({error.strerror}); choose another place") from error
-    for source in map(Path, sources):
-        if target.resolve() in (source.resolve(), *(part.resolve() for part in source.glob("*") if source.is_dir())):
-            raise UsageError(f"{path}: is part of the corpus; choose another file for the output")
+    for name in sources:
+        if is_stdin(target) if name == STANDARD else is_within(target, Path(name)):
+            raise UsageError(f"{path}: is {what}; choose another file for the output")
+
+
+def is_within(target: Path, source: Path) -> bool:
+    """Whether it is the source, or a file in it."""
+    return target.resolve() in (source.resolve(), *(part.resolve() for part in source.glob("*") if source.is_dir()))
+
+
+def is_stdin(target: Path) -> bool:
+    """Whether standard input comes from this file."""
+    try:
+        given, there = os.fstat(sys.stdin.fileno()), os.stat(target)
+    except (AttributeError, OSError, ValueError):  # closed, no file of the system, or nothing is there yet
+        return False
+    return stat.S_ISREG(given.st_mode) and os.path.samestat(given, there)
 
 
 @contextlib.contextmanager

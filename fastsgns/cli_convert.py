@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import sys
 from contextlib import ExitStack
-from pathlib import Path
 from typing import Any
 
 from fastsgns.cli_common import (
@@ -85,9 +84,7 @@ def run_convert(args: argparse.Namespace) -> None:
     if to_stdout and chosen in ("npy", "plain-safetensors"):
         raise UsageError(f"-: {chosen} is two files, the matrix and its words; name a file")
     if not to_stdout:
-        check_output(args.output, [])
-        if args.input != STANDARD and Path(args.output).resolve() == Path(args.input).resolve():
-            raise UsageError(f"{args.output}: is the input; choose another file for the output")
+        check_output(args.output, [args.input], "the input")
     with ExitStack() as stack:
         source = stack.enter_context(standard_input()) if args.input == STANDARD else args.input
         target = stack.enter_context(standard_output(chosen not in TEXT)) if to_stdout else args.output

@@ -121,7 +121,7 @@ def check_files(args: argparse.Namespace) -> None:
     outputs = [path for path in (args.output, args.report) if path is not None]
     for path in outputs:
         if path != STANDARD or path is not args.output:
-            check_output(path, [source for source in args.corpus if source != STANDARD])
+            check_output(path, args.corpus)
     if len({Path(path).resolve() for path in outputs}) < len(outputs):
         raise UsageError("the text and --report would overwrite one another; give each its own file")
     if args.output == STANDARD and args.json:

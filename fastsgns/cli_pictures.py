@@ -54,9 +54,7 @@ def add_layout(sub: argparse.ArgumentParser, methods: tuple[str, ...], default: 
 
 def check_page(args: argparse.Namespace) -> None:
     """Refuse before the work what could not be written after it, and what would overwrite the model."""
-    check_output(args.output, [])
-    if Path(args.output).resolve() == Path(args.model).resolve():
-        raise UsageError(f"{args.output}: is the model; choose another file for the output")
+    check_output(args.output, [args.model], "the model")
 
 
 def plot(args: argparse.Namespace) -> None:

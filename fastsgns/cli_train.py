@@ -154,7 +154,7 @@ def check_files(args: argparse.Namespace) -> None:
     to_stdout = args.output == STANDARD
     outputs = [path for path in (None if to_stdout else args.output, args.report) if path is not None]
     for path in outputs:
-        check_output(path, [source for source in args.corpus if source != STANDARD])
+        check_output(path, args.corpus)
     written = [Path(path).resolve() for path in (*outputs, args.checkpoint, args.corpus_cache) if path is not None]
     if len(set(written)) < len(written):
         raise UsageError(

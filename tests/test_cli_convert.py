@@ -29,10 +29,11 @@ def run(capsys, *arguments):
 
 
 def piped(*arguments, given=b"", cwd=None):
-    """The same in a process of its own, fed by a pipe."""
+    """The same in a process of its own, fed by a pipe, or by a file that is open."""
     env = {**os.environ, "PYTHONPATH": str(Path(fastsgns.__file__).parent.parent)}
     command = [sys.executable, "-m", "fastsgns", *map(str, arguments)]
-    done = subprocess.run(command, input=given, env=env, cwd=cwd, capture_output=True, check=False, timeout=60)
+    source = {"input": given} if isinstance(given, bytes) else {"stdin": given}
+    done = subprocess.run(command, env=env, cwd=cwd, capture_output=True, check=False, timeout=60, **source)
     return done.returncode, done.stdout, done.stderr.decode()
 
 
@@ -51,6 +52,27 @@ def test_convert_says_what_it_did_and_what_it_left_out(model, tmp_path, capsys):
     assert told["files"] == [str(tmp_path / "v.npy"), str(tmp_path / "v.words.txt")]
     assert run(capsys, "convert", tmp_path / "v.npy", tmp_path / "v", "--to", "glove", "--quiet") == (0, "", "")
     assert KeyedVectors.load_word2vec_format(tmp_path / "v", no_header=True).index_to_key[0] in Word2Vec.load(model).wv
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["train", "-", "-o", "{file}", "--epochs", "1", "--min-count", "1"], "is part of the corpus"),
+        (["train", "-", "-o", "{folder}/m", "--report", "{file}"], "is part of the corpus"),
+        (["phrases", "-", "-o", "{file}"], "is part of the corpus"),
+        (["convert", "-", "{file}", "--to", "npz"], "is the input"),
+        (["plot", "-", "-o", "{file}"], "is the model"),
+        (["explore", "-", "-o", "{file}"], "is the model"),
+    ],
+)
+def test_the_file_that_standard_input_comes_from_is_not_overwritten(arguments, words, tmp_path):
+    file = tmp_path / "v.txt"
+    file.write_text("king 0.1 0.2\nqueen 0.1 0.3\n")
+    before = file.read_bytes()
+    with file.open("rb") as given:
+        code, out, err = piped(*[one.format(file=file, folder=tmp_path) for one in arguments], given=given)
+    assert (code, out) == (2, b"") and words in err, err
+    assert file.read_bytes() == before
 
 
 @pytest.mark.parametrize(
