@@ -7,6 +7,7 @@ import sys
 from contextlib import ExitStack
 from typing import Any
 
+from fastsgns.arrayfiles import words_path
 from fastsgns.cli_common import (
     STANDARD,
     AddCommand,
@@ -25,6 +26,8 @@ from fastsgns.fileinfo import describe
 __all__ = ["add_commands"]
 
 TEXT = ("word2vec", "glove")
+# The matrix, and its words beside it.
+TWO_FILES = ("npy", "plain-safetensors")
 # Of a description, what is no line of its own.
 LONG = ("parameters", "history", "training", "state", "arrays", "tensors")
 
@@ -81,10 +84,10 @@ def run_convert(args: argparse.Namespace) -> None:
         chosen = target_format(args.output) if args.to is None else args.to
     except ValueError as error:
         raise UsageError(f"{error} after --to") from error
-    if to_stdout and chosen in ("npy", "plain-safetensors"):
+    if to_stdout and chosen in TWO_FILES:
         raise UsageError(f"-: {chosen} is two files, the matrix and its words; name a file")
     if not to_stdout:
-        check_output(args.output, [args.input], "the input")
+        check_targets(args, chosen)
     with ExitStack() as stack:
         source = stack.enter_context(standard_input()) if args.input == STANDARD else args.input
         target = stack.enter_context(standard_output(chosen not in TEXT)) if to_stdout else args.output
@@ -103,6 +106,15 @@ def run_convert(args: argparse.Namespace) -> None:
         )  # fmt: skip
     elif not args.quiet:
         print(converted(args, done), file=sys.stderr if to_stdout else sys.stdout)
+
+
+def check_targets(args: argparse.Namespace, chosen: str) -> None:
+    """Refuse before the work what could not be written, or would overwrite what is read."""
+    targets = [args.output] + ([str(words_path(args.output))] if chosen in TWO_FILES else [])
+    for target in targets:
+        check_output(target, [args.input], "the input")
+        if args.words is not None:
+            check_output(target, [args.words], "the list of words")
 
 
 def converted(args: argparse.Namespace, done: Conversion) -> str:

@@ -104,6 +104,26 @@ def test_conversions_that_cannot_be_are_one_line(arguments, code, words, model, 
     assert list(tmp_path.iterdir()) == [] and model.read_bytes() == before
 
 
+def test_neither_file_of_a_matrix_overwrites_what_is_read(model, tmp_path, capsys):
+    matrix, words, text = tmp_path / "m.npy", tmp_path / "list.txt", tmp_path / "v.words.txt"
+    for target in (matrix, text):
+        assert run(capsys, "convert", model, target, "--quiet")[0] == 0
+    (tmp_path / "m.words.txt").rename(words)
+    (tmp_path / "d.words.txt").mkdir()
+    before = {path: path.read_bytes() for path in (matrix, words, text)}
+    for arguments, told in (
+        ((text, tmp_path / "v.npy"), f"{text}: is the input"),
+        ((text, tmp_path / "v.safetensors", "--to", "plain-safetensors"), f"{text}: is the input"),
+        ((matrix, words, "--words", words), f"{words}: is the list of words"),
+        ((matrix, tmp_path / "v.npy.gz", "--words", text), f"{text}: is the list of words"),
+        ((text, tmp_path / "d.npy"), "d.words.txt: is a directory"),
+    ):
+        code, printed, err = run(capsys, "convert", *arguments)
+        assert (code, printed) == (2, "") and told in err, err
+    assert before == {path: path.read_bytes() for path in tmp_path.iterdir() if path.is_file()}
+    assert run(capsys, "convert", text, tmp_path / "v.npz", "--quiet")[0] == 0  # words and all in one file
+
+
 def test_info_tells_what_is_in_a_file(model, tmp_path, capsys):
     code, printed, err = run(capsys, "info", model)
     saved = Word2Vec.load(model)
