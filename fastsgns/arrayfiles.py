@@ -211,16 +211,17 @@ def write_array_file(path: PathLike, vectors: KeyedVectors, kind: str, words: Pa
     path, written = Path(path), [Path(path)]
     keys, matrix = vectors.index_to_key, vectors.vectors
     texts = word_lines(path, keys) if kind != "npz" else b""
-    with new_file(path) as file, compressing(file, path) as out:
-        if kind == "npy":
-            write_npy(out, matrix)
-        elif kind == "plain-safetensors":
-            save_tensors(out, {"vectors": matrix}, None)
-        else:
-            write_npz(out, {"vectors": matrix, "words": word_array(path, keys), **attribute_arrays(path, vectors)})
-    if kind != "npz":
-        written.append(Path(words) if words is not None else words_path(path))
-        write_file(written[1], texts)
+    with new_file(path) as file:
+        with compressing(file, path) as out:
+            if kind == "npy":
+                write_npy(out, matrix)
+            elif kind == "plain-safetensors":
+                save_tensors(out, {"vectors": matrix}, None)
+            else:
+                write_npz(out, {"vectors": matrix, "words": word_array(path, keys), **attribute_arrays(path, vectors)})
+        if kind != "npz":  # before the matrix takes its place: where its words cannot be written, the old one stays
+            written.append(Path(words) if words is not None else words_path(path))
+            write_file(written[1], texts)
     return written
 
 

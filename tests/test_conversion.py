@@ -292,3 +292,13 @@ def test_damaged_array_files_are_told_in_words(tmp_path):
     (tmp_path / "huge.safetensors").write_bytes(b"\xff" * 7 + b"\x7f" + b'{"a":1}')
     with pytest.raises(ValueError, match=r"huge\.safetensors is damaged: "):
         describe(tmp_path / "huge.safetensors")
+
+
+@pytest.mark.parametrize("kind", ["npy", "plain-safetensors"])
+def test_a_matrix_whose_words_cannot_be_written_is_not_written(wv, kind, tmp_path):
+    path = tmp_path / f"v{SUFFIX[kind]}"
+    path.write_bytes(b"an old one")
+    (tmp_path / "v.words.txt").mkdir()
+    with pytest.raises(IsADirectoryError, match="v.words.txt"):
+        arrayfiles.write_array_file(path, wv, kind)
+    assert path.read_bytes() == b"an old one" and len(list(tmp_path.iterdir())) == 2
