@@ -299,6 +299,6 @@ def test_a_matrix_whose_words_cannot_be_written_is_not_written(wv, kind, tmp_pat
     path = tmp_path / f"v{SUFFIX[kind]}"
     path.write_bytes(b"an old one")
     (tmp_path / "v.words.txt").mkdir()
-    with pytest.raises(IsADirectoryError, match="v.words.txt"):
+    with pytest.raises(IsADirectoryError, match=r"v\.words\.txt"):
         arrayfiles.write_array_file(path, wv, kind)
     assert path.read_bytes() == b"an old one" and len(list(tmp_path.iterdir())) == 2
