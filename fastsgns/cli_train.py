@@ -25,6 +25,7 @@ from fastsgns.cli_common import (
     standard_input,
     standard_output,
 )
+from fastsgns.conversion import target_format
 from fastsgns.files import check_space, write_file
 from fastsgns.formats import COMPRESSED
 from fastsgns.word2vec import Word2Vec
@@ -155,6 +156,7 @@ def check_files(args: argparse.Namespace) -> None:
     outputs = [path for path in (None if to_stdout else args.output, args.report) if path is not None]
     for path in outputs:
         check_output(path, args.corpus)
+    check_name(args.output, args.format)
     written = [Path(path).resolve() for path in (*outputs, args.checkpoint, args.corpus_cache) if path is not None]
     if len(set(written)) < len(written):
         raise UsageError(
@@ -168,6 +170,21 @@ def check_files(args: argparse.Namespace) -> None:
         raise UsageError("--nodes is for --ray: name the cluster, or leave it out")
     if args.ray is not None and STANDARD in args.corpus:
         raise UsageError("-: the machines of a cluster cannot read this one's standard input; give files")
+
+
+def check_name(output: str, form: str) -> None:
+    """Refuse a name whose end stands for another format than is written: readers would be misled by it."""
+    if form == "safetensors" and Path(output).suffix.lower() in COMPRESSED:
+        raise UsageError(f"{output}: a model is written unpacked; name it .safetensors, and fastsgns convert packs it")
+    try:
+        stands_for = target_format(output)
+    except ValueError:  # it tells nothing
+        return
+    named = "safetensors" if stands_for == "native" else stands_for
+    if named == form:
+        return
+    remedy = f"--format {named}" if named in FORMATS else "fastsgns convert afterwards"
+    raise UsageError(f"{output}: its name's end stands for {named}, not {form}: choose another name, or {remedy}")
 
 
 class SpaceCheck:

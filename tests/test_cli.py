@@ -84,7 +84,7 @@ def test_options_reach_the_model_and_the_report_is_complete(corpus, tmp_path, ca
 
 @pytest.mark.parametrize("kind", cli_train.FORMATS)
 def test_formats_are_those_asked_for_and_read_back(model, corpus, tmp_path, capsys, kind):
-    out = tmp_path / "vectors.txt"  # the suffix chooses nothing
+    out = tmp_path / "vectors"
     arguments = ("--epochs", 1, "--vector-size", 8, "--workers", 1, "--quiet", "--format", kind)
     assert run(capsys, "train", corpus, "-o", out, *arguments) == (0, "", "")
     if kind == "safetensors":
@@ -92,6 +92,17 @@ def test_formats_are_those_asked_for_and_read_back(model, corpus, tmp_path, caps
     else:
         assert KeyedVectors.load_word2vec_format(out, binary=kind == "word2vec-binary").vector_size == 8
     code, printed, _ = run(capsys, "neighbors", out, "topic0_0", "-n", 1)
+    assert code == 0 and len(printed.splitlines()) == 2
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [("v.safetensors", "safetensors"), ("v.txt.gz", "word2vec"), ("v.gz", "word2vec"), ("v.bin", "word2vec-binary")],
+)
+def test_names_that_stand_for_the_format_are_taken(corpus, tmp_path, capsys, name, kind):
+    arguments = ("--epochs", 1, "--vector-size", 8, "--workers", 1, "--quiet", "--format", kind)
+    assert run(capsys, "train", corpus, "-o", tmp_path / name, *arguments) == (0, "", "")
+    code, printed, _ = run(capsys, "neighbors", tmp_path / name, "topic0_0", "-n", 1)
     assert code == 0 and len(printed.splitlines()) == 2
 
 
@@ -191,6 +202,12 @@ def test_info_prints_the_configuration(capsys):
         (["train", "{corpus}", "-o", "{folder}/m", "--corpus-cache", "{folder}/m"], ["overwrite"]),
         (["train", "{corpus}", "-o", ""], ["is a directory"]),
         (["train", "{corpus}", "-o", "{folder}/m", "--report", ""], ["is a directory"]),
+        (["train", "{corpus}", "-o", "{folder}/m.safetensors.gz"], ["unpacked", ".safetensors", "convert"]),
+        (["train", "{corpus}", "-o", "{folder}/m.gz"], ["unpacked"]),
+        (["train", "{corpus}", "-o", "{folder}/m.txt"], ["word2vec, not safetensors", "--format word2vec"]),
+        (["train", "{corpus}", "-o", "{folder}/m.npz"], ["npz, not safetensors", "convert"]),
+        (["train", "{corpus}", "-o", "{folder}/m.BIN", "--format", "word2vec"], ["--format word2vec-binary"]),
+        (["train", "{corpus}", "-o", "{folder}/m.safetensors", "--format", "word2vec"], ["--format safetensors"]),
         (["train", "{corpus}", "-o", "{folder}/" + 300 * "m"], ["cannot be written", "name too long"]),
         (["train", "{corpus}", "-o", "{folder}/m", "--errors", "sometimes"], ["errors='sometimes'"]),
         (["train", "{corpus}", "-o", "{folder}/m", "--workers", "1000000"], ["workers=1000000"]),
