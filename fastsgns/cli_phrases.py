@@ -122,6 +122,8 @@ def check_files(args: argparse.Namespace) -> None:
     for path in outputs:
         if path != STANDARD or path is not args.output:
             check_output(path, args.corpus)
+            if args.connector_words not in (None, "english"):
+                check_output(path, [args.connector_words], "the list of connector words")
     if len({Path(path).resolve() for path in outputs}) < len(outputs):
         raise UsageError("the text and --report would overwrite one another; give each its own file")
     if args.output == STANDARD and args.json:

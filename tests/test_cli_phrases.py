@@ -122,6 +122,11 @@ def test_an_empty_text_stays_empty(tmp_path, capsys):
         (["{corpus}", "-o", "{folder}/out", "--workers", "0"], 2, ["workers=0"]),
         (["{corpus}", "-o", "{folder}/out", "--connector-words", "{folder}/none"], 1, ["none", "No such file"]),
         (["{corpus}", "-o", "{folder}/out", "--connector-words", "{binary}"], 1, ["bytes", "UTF-8"]),
+        (["{corpus}", "-o", "{binary}", "--connector-words", "{binary}"], 2, ["is the list of connector words"]),
+        (
+            ["{corpus}", "-o", "{folder}/out", "--report", "{binary}", "--connector-words", "{binary}"], 2,
+            ["is the list of connector words"],
+        ),
         (["{folder}/none", "-o", "{folder}/out"], 1, ["none"]),
         (["{binary}", "-o", "{folder}/out"], 1, ["bytes", "offset 0"]),
     ],
@@ -135,6 +140,7 @@ def test_mistakes_are_a_line_and_leave_nothing(arguments, code, words, corpus, t
     assert err.startswith("fastsgns: error: ") and err.count("\n") == 1, err
     assert all(word in err for word in words), err
     assert corpus.read_bytes() == before and list(corpus.parent.iterdir()) == [corpus]
+    assert places["binary"].read_bytes() == b"\xff\xfd"
 
 
 def as_module(*arguments, **options):
