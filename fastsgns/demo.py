@@ -125,13 +125,17 @@ def run(folder: Path, *, text_only: bool = False) -> None:
     Parameters
     ----------
     folder : Path
-        For ``python-docs.txt`` and ``python-docs.safetensors``; made if need be.
+        For ``python-docs.txt`` and ``python-docs.safetensors``, which replace files of these names, as it says; made
+        if need be.
     text_only : bool
         Make the corpus only.
     """
     folder.mkdir(parents=True, exist_ok=True)
     corpus, saved = folder / "python-docs.txt", folder / "python-docs.safetensors"
     command = sys.argv[0] if Path(sys.argv[0]).name == "fastsgns" else "fastsgns"
+    for path in (corpus,) if text_only else (corpus, saved):
+        if path.exists():  # of an earlier demo, most likely, which may be run again
+            print(f"{path} is there already, and will be replaced")
     print("Collecting the documentation inside this Python ...", flush=True)
     words = write_corpus(corpus)
     print(f"{corpus}: {words:,} words, a paragraph a line")

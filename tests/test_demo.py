@@ -68,4 +68,10 @@ def test_text_only_trains_nothing(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(demo, "SOURCE_BYTES", 50_000)
     demo.run(tmp_path, text_only=True)
     assert [path.name for path in tmp_path.iterdir()] == ["python-docs.txt"]
-    assert "fastsgns train" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert "fastsgns train" in printed and "replaced" not in printed
+    before = (tmp_path / "python-docs.txt").read_bytes()
+    (tmp_path / "python-docs.txt").write_text("a text of somebody's own")
+    demo.run(tmp_path, text_only=True)
+    assert capsys.readouterr().out.startswith(f"{tmp_path / 'python-docs.txt'} is there already, and will be replaced")
+    assert (tmp_path / "python-docs.txt").read_bytes() == before
