@@ -9,6 +9,7 @@ from fastsgns.cli_common import AddCommand, UsageError, add_model, check_output,
 from fastsgns.explorer import DEFAULT_WORDS as EXPLORER_WORDS
 from fastsgns.layout import METHODS
 from fastsgns.plotting import DEFAULT_WORDS as PLOT_WORDS
+from fastsgns.plotting import check_kind
 
 __all__ = ["add_commands"]
 
@@ -61,6 +62,10 @@ def plot(args: argparse.Namespace) -> None:
     if args.words and args.top:
         raise UsageError("give words or --words N, not both")
     check_page(args)
+    try:
+        check_kind(args.output)
+    except ValueError as error:
+        raise UsageError(str(error)) from error
     vectors = load_vectors(args.model)
     words = [key_of(vectors, word) for word in args.words] or args.top
     vectors.plot(words, args.method, path=args.output, clusters=args.clusters, seed=args.seed)

@@ -17,7 +17,7 @@ from fastsgns.labels import place_labels
 from fastsgns.layout import MOST_COLORS, choose_rows, cluster, lay_out, sensible_clusters
 from fastsgns.vectorstore import VectorStore
 
-__all__ = ["draw_loss", "draw_map"]
+__all__ = ["check_kind", "draw_loss", "draw_map"]
 
 DEFAULT_WORDS = 200
 # The most whose labels are placed in seconds, on paper that a screen can show.
@@ -34,6 +34,18 @@ def require_matplotlib() -> None:
         raise ImportError("plots need matplotlib, which is not installed: pip install 'fastsgns[plot]'") from error
 
 
+def check_kind(path: str | os.PathLike[str] | None) -> None:
+    """ValueError unless the name's end is that of a kind of picture; asked before anything is computed."""
+    require_matplotlib()
+    from matplotlib.backend_bases import FigureCanvasBase
+
+    if path is None:
+        return
+    kind = os.path.splitext(path)[1].lower()
+    if kind.lstrip(".") not in FigureCanvasBase.get_supported_filetypes():
+        raise ValueError(f"path={os.fspath(path)!r}: {kind!r} is no kind of picture; try .png or .svg")
+
+
 def draw_map(
     store: VectorStore,
     words: int | Iterable[Key] | None = None,
@@ -45,7 +57,7 @@ def draw_map(
     seed: int = 1,
 ) -> Any:
     """A map of words; `KeyedVectors.plot` tells the parameters."""
-    require_matplotlib()
+    check_kind(path)
     from matplotlib import colormaps
 
     rows = choose_rows(store, words, DEFAULT_WORDS)
@@ -116,7 +128,7 @@ def draw_labels(ax: Any, places: NDArray[Any], labels: list[str], colors: list[A
 
 def draw_loss(losses: Sequence[float], *, ax: Any = None, path: str | os.PathLike[str] | None = None) -> Any:
     """The loss by epochs; `Word2Vec.plot_loss` tells the parameters."""
-    require_matplotlib()
+    check_kind(path)
     from matplotlib.ticker import MaxNLocator
 
     if not losses:
@@ -159,8 +171,6 @@ def save(ax: Any, path: str | os.PathLike[str] | None) -> None:
 
     kind = os.path.splitext(path)[1].lower()
     figure = ax.get_figure(root=True)
-    if kind.lstrip(".") not in figure.canvas.get_supported_filetypes():
-        raise ValueError(f"path={os.fspath(path)!r}: {kind!r} is no kind of picture; try .png or .svg")
     dated = {".svg": {"Date": None}, ".pdf": {"CreationDate": None}}
     with rc_context({"svg.hashsalt": "fastsgns"}):
         figure.savefig(path, dpi="figure", metadata=dated.get(kind))

@@ -194,7 +194,8 @@ def test_the_command_needs_no_display_and_prints_a_line(tmp_path):
         (["-n", "99", "-o", "map.png"], 1, "words=99"),
         (["topic0_1", "-n", "5", "-o", "map.png"], 2, "not both"),
         (["-o", "none/map.png"], 2, "no such directory"),
-        (["-o", "map"], 1, "no kind of picture"),
+        (["-o", "map"], 2, "no kind of picture"),
+        (["-o", "map.doc", "nope"], 2, "'.doc' is no kind of picture"),  # before the words are looked for
         (["-o", "vectors"], 2, "choose another file"),
         ([], 2, "--output"),
     ],
