@@ -12,6 +12,7 @@ from pathlib import Path
 from fastsgns.cache import MAGIC as CORPUS_CACHE
 from fastsgns.files import PathLike
 from fastsgns.formats import COMPRESSED, DAMAGED, METADATA_KEY, is_pickle, open_binary, parse_json
+from fastsgns.text import UTF8_MARK
 
 __all__ = ["VECTOR_FORMATS", "detect", "random_access", "regular"]
 
@@ -81,6 +82,11 @@ def detect(path: PathLike) -> str:
             if len(start) > 8 and start[8:9] == b"{":
                 return safetensors_kind(path, start, file.read(min(int.from_bytes(start[:8], "little"), HEADER_BYTES)))
             text = start + file.read(ROW_BYTES)
+            if text.startswith(UTF8_MARK):
+                raise ValueError(
+                    f"{path}: UTF-8's mark (BOM) begins it, which no format of vectors has: take it away, as by "
+                    f"`tail -c +{len(UTF8_MARK) + 1} FILE`"
+                )
     except DAMAGED as error:
         if isinstance(error, OSError) and error.errno is not None:
             raise

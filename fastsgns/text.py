@@ -19,6 +19,7 @@ from fastsgns.formats import DAMAGED
 
 __all__ = [
     "COMPRESSED",
+    "UTF8_MARK",
     "Piece",
     "Source",
     "Stretch",

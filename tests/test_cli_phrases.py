@@ -124,7 +124,8 @@ def test_an_empty_text_stays_empty(tmp_path, capsys):
         (["{corpus}", "-o", "{folder}/out", "--connector-words", "{binary}"], 1, ["bytes", "UTF-8"]),
         (["{corpus}", "-o", "{binary}", "--connector-words", "{binary}"], 2, ["is the list of connector words"]),
         (
-            ["{corpus}", "-o", "{folder}/out", "--report", "{binary}", "--connector-words", "{binary}"], 2,
+            ["{corpus}", "-o", "{folder}/out", "--report", "{binary}", "--connector-words", "{binary}"],
+            2,
             ["is the list of connector words"],
         ),
         (["{folder}/none", "-o", "{folder}/out"], 1, ["none"]),

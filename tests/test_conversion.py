@@ -302,3 +302,9 @@ def test_a_matrix_whose_words_cannot_be_written_is_not_written(wv, kind, tmp_pat
     with pytest.raises(IsADirectoryError, match=r"v\.words\.txt"):
         arrayfiles.write_array_file(path, wv, kind)
     assert path.read_bytes() == b"an old one" and len(list(tmp_path.iterdir())) == 2
+
+
+def test_a_mark_before_the_vectors_is_named(tmp_path):
+    (tmp_path / "v.txt").write_bytes(b"\xef\xbb\xbf2 2\na 1 2\nb 3 4\n")
+    with pytest.raises(ValueError, match=r"v\.txt: UTF-8's mark \(BOM\) begins it.*tail -c \+4"):
+        load_vectors(tmp_path / "v.txt")
