@@ -30,7 +30,7 @@ from _results import ratios, spread, table
 
 from fastsgns import Word2Vec
 from fastsgns.cluster import MOST_OWNERS
-from fastsgns.clusterworker import CHANGE_BYTES, ClusterWorker, by_owner
+from fastsgns.clusterworker import AHEAD, CHANGE_BYTES, ClusterWorker, by_owner
 from fastsgns.config import SIMD
 from fastsgns.course import Course, default_round_words
 from fastsgns.options import TrainingOptions
@@ -209,13 +209,14 @@ def model(args: argparse.Namespace) -> None:
     for nodes in NODES:
         round_words = args.round_words or default_round_words(args.epochs * args.words, nodes, NODE_CORES)
         owners = min(nodes, MOST_OWNERS)
-        driver = nodes * (2 * per_call["call"] + owners * per_call["object"])
+        driver = nodes * (3 * per_call["call"] + owners * per_call["object"])
         columns = [nodes, f"{round_words / 1e6:.2f}"]
         for gigabits in GIGABITS:
             sent = 2 * (nodes - 1) / nodes * rows * args.dim * CHANGE_BYTES
             copies = rows * (per_row["gather"] + per_row["put"] + nodes / owners * per_row["merge"]) / COPY_SPEEDUP
-            exchange = copies + 8 * sent / (gigabits * 1e9 * NETWORK_SHARE) + 4 * per_call["call"]
-            seconds = max(round_words / node + exchange, driver)
+            sending = 8 * sent / (gigabits * 1e9 * NETWORK_SHARE) + 4 * per_call["call"]
+            train = round_words / node
+            seconds = max(train + copies + max(0.0, sending - train / AHEAD), driver)
             columns += [f"{nodes * round_words / seconds / 1e6:,.0f}", f"{100 * round_words / node / seconds:.0f}"]
         lines.append(columns)
     heads = [f"{what}, {gigabits} Gbit/s" for gigabits in GIGABITS for what in ("million words/s", "% of linear")]
@@ -227,7 +228,9 @@ def model(args: argparse.Namespace) -> None:
     print(f"  nodes of {NODE_CORES} cores like this one's, each at {100 * THREADS_SPEEDUP:.0f} % of its speed alone")
     print(f"  all threads of a node copy and add rows {COPY_SPEEDUP:g} times as fast as one does")
     print(f"  {100 * NETWORK_SHARE:.0f} % of the network's bits a second, at every node at once")
-    print("  training and exchange one after the other, the driver's calls beside them; scanning is not in it")
+    print(f"  sending beside the training of 1/{AHEAD} of a round, copies and sums after it")
+    print("  the driver's calls beside all of it")
+    print("  neither scanning nor copies through the object store")
 
 
 def main() -> None:
