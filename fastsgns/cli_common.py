@@ -220,8 +220,8 @@ def load_vectors(path: str) -> KeyedVectors:
     """The vectors of a file, or of standard input, in any format."""
     if path != STANDARD:
         return load_any(path)
-    with standard_input(again=True) as copied:
-        return load_any(copied)
+    with standard_input() as path:  # of a pipe, it makes a copy itself, named as packed if it is
+        return load_any(path)
 
 
 def key_of(vectors: KeyedVectors, word: str) -> Any:

@@ -140,7 +140,7 @@ def problem_with(path: Path, start: bytes) -> str:
     """What is wrong with a file that is in no format known."""
     for packed, suffix in PACKED_STARTS.items():
         if start.startswith(packed):
-            return f"compressed, but its name does not end in {suffix}: rename it"
+            return f"compressed, but its name does not end in {suffix}: rename it, or unpack it first"
     if start.startswith(ZSTD_START):
         return "compressed by zstd, in which vectors are not read: unpack it first"
     if is_pickle(path):

@@ -10,7 +10,7 @@ from typing import Any
 
 from fastsgns._encode import ERRORS
 from fastsgns.checks import check_choice, check_integer, plain
-from fastsgns.text import Stretch, check_path, find_files, mark_length, not_text, pieces
+from fastsgns.text import MARK_BYTES, Stretch, check_path, find_files, mark_length, not_text, pieces
 
 __all__ = ["BrownCorpus", "LineSentence", "PathLineSentences", "Text8Corpus", "whole_files"]
 
@@ -267,7 +267,7 @@ def lines_of_open(source: Iterable[Any], errors: str) -> Iterator[str]:
                 start += len(line)
                 continue
             line = line.encode("utf-8", "surrogatepass")  # what is no text is none here either
-        skip = mark_length(name, line[:4]) if start == 0 else 0
+        skip = mark_length(name, line[:MARK_BYTES]) if start == 0 else 0
         yield decode(line[skip:], errors, name, start + skip)
         start += len(line)
 

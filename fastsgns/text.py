@@ -19,6 +19,7 @@ from fastsgns.formats import DAMAGED
 
 __all__ = [
     "COMPRESSED",
+    "MARK_BYTES",
     "UTF8_MARK",
     "Piece",
     "Source",
@@ -36,6 +37,14 @@ Source = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
 COMPRESSED = (".gz", ".bz2", ".xz", ".zst")
 # Marks of text in other encodings; UTF-32's first, as one of them begins like UTF-16's.
 OTHER_MARKS = {b"\xff\xfe\0\0": "UTF-32", b"\0\0\xfe\xff": "UTF-32", b"\xff\xfe": "UTF-16", b"\xfe\xff": "UTF-16"}
+# How packed files begin: what packs so, what unpacks, and the end of the name.
+PACKED_MARKS = {
+    b"\x1f\x8b": ("gzip", "zcat", ".gz"),
+    **{b"BZh%d1AY&" % level: ("bzip2", "bzcat", ".bz2") for level in range(1, 10)},
+    b"\xfd7zXZ\0": ("xz", "xzcat", ".xz"),
+    b"\x28\xb5\x2f\xfd": ("zstd", "zstdcat", ".zst"),
+}
+MARK_BYTES = 8  # the longest of them all
 UTF8_MARK = b"\xef\xbb\xbf"
 LONGEST_WORD = 1 << 28  # bytes
 WINDOW = 4096  # bytes read at once to find a place to cut
@@ -159,7 +168,7 @@ def plain_pieces(stretch: Stretch, piece_bytes: int) -> Iterator[Piece]:
     path = stretch.path
     with open(path, "rb", buffering=0) as file:
         state = file_state(file)
-        skip = mark_length(path, file.read(4))
+        skip = mark_length(path, file.read(MARK_BYTES))
         start = next_line(file, stretch.begin, state[2])
         limit = state[2] if stretch.end is None else next_line(file, stretch.end, state[2])
         while start < limit:
@@ -208,10 +217,10 @@ def streamed_pieces(path: Path, piece_bytes: int) -> Iterator[Piece]:
                 raise ValueError(f"{path}: the compressed file is damaged or cut off: {error}") from error
             searched = len(pending)
             pending += block
-            if start == 0 and searched < 4:
-                if block and len(pending) < 4:
+            if start == 0 and searched < MARK_BYTES:
+                if block and len(pending) < MARK_BYTES:
                     continue
-                skip = mark_length(path, bytes(pending[:4]))
+                skip = mark_length(path, bytes(pending[:MARK_BYTES]))
             cut = find_last_space(pending, searched) if block else len(pending)
             if block and cut <= 0:
                 check_length(path, start, len(pending) - piece_bytes)
@@ -245,10 +254,16 @@ def check_length(path: Path, start: int, size: int) -> None:
 
 
 def mark_length(path: str | os.PathLike[str], beginning: bytes) -> int:
-    """Bytes of UTF-8's mark at the beginning of a file; ValueError for that of another encoding."""
+    """Bytes of UTF-8's mark at the beginning of a file; ValueError for that of another encoding, or of a packed file."""
     for mark, encoding in OTHER_MARKS.items():
         if beginning.startswith(mark):
             raise ValueError(f"{path}: the file is {encoding} text; convert it to UTF-8 (iconv -f {encoding} -t UTF-8)")
+    for mark, (packer, unpacker, suffix) in PACKED_MARKS.items():
+        if beginning.startswith(mark):
+            raise ValueError(
+                f"{path}: packed by {packer}; unpack it first ({unpacker} FILE | fastsgns ...), or let its name end in"
+                f" {suffix}"
+            )
     return len(UTF8_MARK) if beginning.startswith(UTF8_MARK) else 0
 
 

@@ -1,7 +1,9 @@
 """`fastsgns convert` and `info`, JSON of every command, and standard input and output in the place of files."""
 
+import bz2
 import gzip
 import json
+import lzma
 import os
 import re
 import subprocess
@@ -124,6 +126,25 @@ def test_neither_file_of_a_matrix_overwrites_what_is_read(model, tmp_path, capsy
     assert run(capsys, "convert", text, tmp_path / "v.npz", "--quiet")[0] == 0  # words and all in one file
 
 
+@pytest.mark.parametrize(
+    ("packer", "unpacker"), [(gzip.compress, "zcat"), (bz2.compress, "bzcat"), (lzma.compress, "xzcat")]
+)
+@pytest.mark.parametrize("command", ["train", "phrases"])
+def test_packed_text_on_standard_input_is_called_so(command, packer, unpacker, tmp_path):
+    code, out, err = piped(command, "-", "-o", "m", "--errors", "replace", given=packer(b"a b c\n" * 50), cwd=tmp_path)
+    assert (code, out) == (1, b"") and f"unpack it first ({unpacker} FILE | fastsgns ...)" in err
+    assert err.startswith("fastsgns: error: -: packed by ") and err.count("\n") == 1
+
+
+def test_packed_vectors_redirected_to_standard_input_are_called_so(tmp_path):
+    file = tmp_path / "v"
+    file.write_bytes(gzip.compress(b"king 0.1 0.2\nqueen 0.1 0.3\n"))
+    for arguments in (("neighbors", "-", "king"), ("convert", "-", "-", "--to", "glove")):
+        with file.open("rb") as given:
+            code, out, err = piped(*arguments, given=given)
+        assert (code, out) == (1, b"") and "-: compressed" in err and "unpack it first" in err
+
+
 def test_info_tells_what_is_in_a_file(model, tmp_path, capsys):
     code, printed, err = run(capsys, "info", model)
     saved = Word2Vec.load(model)
@@ -189,8 +210,9 @@ def test_standard_input_and_output_stand_for_files(model, tmp_path):
         code, out, err = piped("convert", "-", "-", "--to", "word2vec-binary", given=content)
         assert (code, err.count("\n")) == (0, 1)
         assert out.split(b"\n")[0] == b"%d 12" % glove[1].count(b"\n")
-    code, out, err = piped("neighbors", "-", "topic0_1", "-n", 1, given=glove[1])
-    assert (code, len(out.splitlines())) == (0, 2)
+    for content in (glove[1], gzip.compress(glove[1])):
+        code, out, err = piped("neighbors", "-", "topic0_1", "-n", 1, given=content)
+        assert (code, len(out.splitlines())) == (0, 2)
     assert json.loads(piped("info", "-", "--json", given=glove[1])[1])["format"] == "glove"
 
     code, out, err = piped("train", "-", "-o", "m", given=b"a b\xff\n", cwd=tmp_path)

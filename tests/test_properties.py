@@ -175,6 +175,8 @@ def read_naively(data, errors):
     """Lists of words, or None of what is no text."""
     if data[:2] in (b"\xff\xfe", b"\xfe\xff") or data[:4] == b"\0\0\xfe\xff":
         return None
+    if data.startswith((b"\x1f\x8b", b"\x28\xb5\x2f\xfd")):  # packed
+        return None
     data = data.removeprefix(b"\xef\xbb\xbf")
     try:
         text = data.decode("utf-8", errors)
