@@ -114,7 +114,10 @@ def add_json(sub: argparse.ArgumentParser, text: str = "print JSON") -> None:
 
 def positive(text: str) -> int:
     """A whole number of 1 or more, for argparse."""
-    value = int(text)
+    try:
+        value = int(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number; write one such as 1000") from None
     if value < 1:
         raise argparse.ArgumentTypeError(f"{value} must be at least 1")
     return value

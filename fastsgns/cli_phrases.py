@@ -75,7 +75,10 @@ def add_command(command: AddCommand) -> None:
 
 def numbers(text: str) -> list[float]:
     """Numbers between commas, for argparse."""
-    return [float(number) for number in text.split(",")]
+    try:
+        return [float(number) for number in text.split(",")]
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number, nor numbers between commas") from None
 
 
 def run(args: argparse.Namespace) -> None:
