@@ -254,7 +254,7 @@ def check_length(path: Path, start: int, size: int) -> None:
 
 
 def mark_length(path: str | os.PathLike[str], beginning: bytes) -> int:
-    """Bytes of UTF-8's mark at the beginning of a file; ValueError for that of another encoding, or of a packed file."""
+    """Bytes of UTF-8's mark at the beginning of a file; ValueError for another encoding's, and for a packed file's."""
     for mark, encoding in OTHER_MARKS.items():
         if beginning.startswith(mark):
             raise ValueError(f"{path}: the file is {encoding} text; convert it to UTF-8 (iconv -f {encoding} -t UTF-8)")
