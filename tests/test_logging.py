@@ -30,7 +30,7 @@ def test_a_training_tells_its_steps(caplog, tmp_path):
     assert all(record.levelno == logging.INFO for record in caplog.records)
     expected = [
         "min_count=3 keeps 3 of 4 distinct words, 272 of 274 words of text (99.3 %)",
-        "read 274 words in 92 sentences in 0.0 s",
+        "read 274 words in 92 sentences in ",
         "two matrices of 3 words x 8 dimensions: 0 MB",
         "training 3 words x 8 dimensions: 272 words an epoch, of which sample=0.1 leaves about",
         f"epoch 1 of 2: loss {model.loss_history[0]:.4f} a pair, ",
