@@ -11,7 +11,7 @@ from pathlib import Path
 
 from fastsgns.cache import MAGIC as CORPUS_CACHE
 from fastsgns.files import PathLike
-from fastsgns.formats import COMPRESSED, DAMAGED, METADATA_KEY, is_pickle, open_binary, parse_json
+from fastsgns.formats import COMPRESSED, DAMAGED, METADATA_KEY, is_pickle, open_binary, packing, parse_json
 from fastsgns.text import UTF8_MARK
 
 __all__ = ["VECTOR_FORMATS", "detect", "random_access", "regular"]
@@ -39,9 +39,6 @@ NATIVE_KINDS = {
 ROW_BYTES = 1 << 20
 # The longest header that is looked at, and that safetensors allows.
 HEADER_BYTES = 100_000_000
-# How compressed files begin.
-PACKED_STARTS = {b"\x1f\x8b": ".gz", b"BZh": ".bz2", b"\xfd7zXZ\0": ".xz"}
-ZSTD_START = b"\x28\xb5\x2f\xfd"
 
 
 def detect(path: PathLike) -> str:
@@ -138,11 +135,10 @@ def safetensors_kind(path: Path, start: bytes, rest: bytes) -> str:
 
 def problem_with(path: Path, start: bytes) -> str:
     """What is wrong with a file that is in no format known."""
-    for packed, suffix in PACKED_STARTS.items():
-        if start.startswith(packed):
-            return f"compressed, but its name does not end in {suffix}: rename it, or unpack it first"
-    if start.startswith(ZSTD_START):
-        return "compressed by zstd, in which vectors are not read: unpack it first"
+    if (found := packing(start)) and found.suffix in COMPRESSED:
+        return f"compressed, but its name does not end in {found.suffix}: rename it, or unpack it first"
+    if found:
+        return f"compressed by {found.packer}, in which vectors are not read: unpack it first"
     if is_pickle(path):
         return (
             "not a model file of fastsgns, but a pickle, as gensim's save writes, and pickles can run anything: if you"
@@ -168,10 +164,9 @@ def regular(path: PathLike, name: str | None = None) -> Iterator[Path]:
         with open(path, "rb") as source, open(copy, "wb") as target:
             shutil.copyfileobj(source, target)
         with open(copy, "rb") as file:
-            start = file.read(8)
-        for packed, suffix in PACKED_STARTS.items():
-            if start.startswith(packed):
-                copy = copy.rename(copy.with_suffix(suffix))
+            found = packing(file.read(8))
+        if found and found.suffix in COMPRESSED:
+            copy = copy.rename(copy.with_suffix(found.suffix))
         try:
             yield copy
         except ValueError as error:

@@ -12,7 +12,7 @@ import zlib
 from collections.abc import Callable, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
-from typing import IO, Any, cast
+from typing import IO, Any, NamedTuple, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +28,7 @@ __all__ = [
     "load_tensors",
     "open_binary",
     "pack_keys",
+    "packing",
     "parse_json",
     "save_tensors",
     "unpack_keys",
@@ -52,6 +53,34 @@ BLOCK_BYTES = 1 << 22
 COMPRESSED: dict[str, Callable[..., Any]] = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
 # What damaged compressed streams raise when read.
 DAMAGED = (EOFError, lzma.LZMAError, zlib.error, OSError)
+
+
+class Packing(NamedTuple):
+    """What packs a file, what unpacks it, and how its name ends."""
+
+    packer: str
+    unpacker: str
+    suffix: str
+
+
+# How packed files begin.
+PACKINGS = {
+    b"\x1f\x8b": Packing("gzip", "zcat", ".gz"),
+    **{b"BZh%d1AY&" % level: Packing("bzip2", "bzcat", ".bz2") for level in range(1, 10)},
+    b"\xfd7zXZ\0": Packing("xz", "xzcat", ".xz"),
+    b"\x28\xb5\x2f\xfd": Packing("zstd", "zstdcat", ".zst"),
+}
+
+
+def packing(start: bytes) -> Packing | None:
+    """What a file that begins so, 8 bytes or more, is packed by.
+
+    Examples
+    --------
+    >>> packing(gzip.compress(b"text")).suffix
+    '.gz'
+    """
+    return next((found for mark, found in PACKINGS.items() if start.startswith(mark)), None)
 
 
 def open_binary(path: PathLike) -> IO[bytes]:

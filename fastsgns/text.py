@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import IO, Any, Protocol
 
 from fastsgns._encode import find_last_space, find_space
-from fastsgns.formats import DAMAGED
+from fastsgns.formats import DAMAGED, packing
 
 __all__ = [
     "COMPRESSED",
@@ -37,13 +37,6 @@ Source = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
 COMPRESSED = (".gz", ".bz2", ".xz", ".zst")
 # Marks of text in other encodings; UTF-32's first, as one of them begins like UTF-16's.
 OTHER_MARKS = {b"\xff\xfe\0\0": "UTF-32", b"\0\0\xfe\xff": "UTF-32", b"\xff\xfe": "UTF-16", b"\xfe\xff": "UTF-16"}
-# How packed files begin: what packs so, what unpacks, and the end of the name.
-PACKED_MARKS = {
-    b"\x1f\x8b": ("gzip", "zcat", ".gz"),
-    **{b"BZh%d1AY&" % level: ("bzip2", "bzcat", ".bz2") for level in range(1, 10)},
-    b"\xfd7zXZ\0": ("xz", "xzcat", ".xz"),
-    b"\x28\xb5\x2f\xfd": ("zstd", "zstdcat", ".zst"),
-}
 MARK_BYTES = 8  # the longest of them all
 UTF8_MARK = b"\xef\xbb\xbf"
 LONGEST_WORD = 1 << 28  # bytes
@@ -258,12 +251,11 @@ def mark_length(path: str | os.PathLike[str], beginning: bytes) -> int:
     for mark, encoding in OTHER_MARKS.items():
         if beginning.startswith(mark):
             raise ValueError(f"{path}: the file is {encoding} text; convert it to UTF-8 (iconv -f {encoding} -t UTF-8)")
-    for mark, (packer, unpacker, suffix) in PACKED_MARKS.items():
-        if beginning.startswith(mark):
-            raise ValueError(
-                f"{path}: packed by {packer}; unpack it first ({unpacker} FILE | fastsgns ...), or let its name end in"
-                f" {suffix}"
-            )
+    if found := packing(beginning):
+        raise ValueError(
+            f"{path}: packed by {found.packer}; unpack it first ({found.unpacker} FILE | fastsgns ...), or let its name"
+            f" end in {found.suffix}"
+        )
     return len(UTF8_MARK) if beginning.startswith(UTF8_MARK) else 0
 
 
