@@ -30,9 +30,9 @@ from _results import ratios, spread, table
 
 from fastsgns import Word2Vec
 from fastsgns.cluster import MOST_OWNERS
-from fastsgns.clusterworker import AHEAD, CHANGE_BYTES, ClusterWorker, by_owner
+from fastsgns.clusterworker import CHANGE_BYTES, ClusterWorker, by_owner
 from fastsgns.config import SIMD
-from fastsgns.course import Course, default_round_words
+from fastsgns.course import AHEAD, Course, default_round_words
 from fastsgns.options import TrainingOptions
 
 NODES = (2, 4, 8, 16, 32, 64)

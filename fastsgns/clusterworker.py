@@ -22,7 +22,7 @@ from fastsgns._train import Job, Worker
 from fastsgns.checkpoint import checksum
 from fastsgns.config import SIMD, __version__
 from fastsgns.corpus import Corpus, assemble, layout, scan_sentences
-from fastsgns.course import Round, Units
+from fastsgns.course import Round, Units, ahead_and_rest
 from fastsgns.matrices import aligned_matrix, matrix_bytes
 from fastsgns.options import TrainingOptions
 from fastsgns.scan import PIECE_BYTES, Scanned, scan_files
@@ -33,10 +33,6 @@ from fastsgns.vocabulary import ALL_WORDS, Vocabulary
 
 __all__ = ["ClusterWorker", "RoundReport", "ShareSize", "WordCounts", "WorkerPlace", "merge_words"]
 
-
-# One by this is the part of a round that is trained before what was merged of the last one is there. More of it leaves
-# more time for the exchange, and costs quality: see docs/cluster.md.
-AHEAD = 3
 
 # Of rows, as halves of floats: see `_rows`.
 Changes = NDArray[np.uint16]
@@ -141,25 +137,6 @@ def by_owner(rows: NDArray[np.int64], owners: int) -> list[NDArray[np.int64]]:
     """
     owner = rows % owners
     return [rows[owner == number] for number in range(owners)]
-
-
-def ahead_and_rest(units: Iterable[Units]) -> tuple[list[Units], list[Units]]:
-    """Units that are trained ahead, and those that are not.
-
-    Examples
-    --------
-    >>> ahead_and_rest([(3, 10, 14), (4, 0, 5)])
-    ([(3, 10, 13)], [(3, 13, 14), (4, 0, 5)])
-    """
-    parts: tuple[list[Units], list[Units]] = [], []
-    room = sum(end - first for _, first, end in units) // AHEAD
-    for share, first, end in units:
-        middle = min(first + room, end)
-        room -= middle - first
-        for part, begin, stop in zip(parts, (first, middle), (middle, end), strict=True):
-            if begin < stop:
-                part.append((share, begin, stop))
-    return parts
 
 
 class ClusterWorker:

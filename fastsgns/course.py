@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -12,14 +12,17 @@ from fastsgns.merging import MergeSchedule
 from fastsgns.options import TrainingOptions
 from fastsgns.trainer import UNIT_WORDS
 
-__all__ = ["Course", "Place", "Round", "Units", "default_round_words"]
+__all__ = ["AHEAD", "Course", "Place", "Round", "Units", "ahead_and_rest", "default_round_words"]
 
 # Rounds of a training, unless they are asked to be longer or shorter: so many times the square root of the number of
 # workers. See docs/cluster.md for what they cost and bring.
 ROUNDS = 70
 # Work units of each of several threads in the shortest round: with fewer, threads wait long for the last one. Of them a
-# third is trained ahead, see `clusterworker.AHEAD`: two for each thread, and then four.
+# third is trained ahead, see AHEAD: two for each thread, and then four.
 LEAST_UNITS = 6
+# One by this is the part of a round that is trained before what was merged of the last one is there. More of it leaves
+# more time for the exchange, and costs quality: see docs/cluster.md.
+AHEAD = 3
 KEPT_ROUNDS = 4  # that can be gone back to
 
 
@@ -167,3 +170,22 @@ def default_round_words(words: int, workers: int, threads: int) -> int:
     """
     least = LEAST_UNITS * threads if threads > 1 else 1
     return max(int(words / (ROUNDS * workers**1.5)), least * UNIT_WORDS)
+
+
+def ahead_and_rest(units: Iterable[Units]) -> tuple[list[Units], list[Units]]:
+    """Units that are trained ahead, and those that are not.
+
+    Examples
+    --------
+    >>> ahead_and_rest([(3, 10, 14), (4, 0, 5)])
+    ([(3, 10, 13)], [(3, 13, 14), (4, 0, 5)])
+    """
+    parts: tuple[list[Units], list[Units]] = [], []
+    room = sum(end - first for _, first, end in units) // AHEAD
+    for share, first, end in units:
+        middle = min(first + room, end)
+        room -= middle - first
+        for part, begin, stop in zip(parts, (first, middle), (middle, end), strict=True):
+            if begin < stop:
+                part.append((share, begin, stop))
+    return parts

@@ -9,12 +9,11 @@ from fastsgns.clusterworker import (
     ClusterWorker,
     WordCounts,
     WorkerPlace,
-    ahead_and_rest,
     by_owner,
     merge_words,
 )
 from fastsgns.corpus import encode_files, encode_sentences
-from fastsgns.course import Course, Round
+from fastsgns.course import Course, Round, ahead_and_rest
 from fastsgns.distributed import deal_shares
 from fastsgns.matrices import aligned_matrix, initial_vectors
 from fastsgns.options import TrainingOptions
