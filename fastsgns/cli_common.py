@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any, NoReturn, Protocol
 
 from fastsgns.conversion import load_vectors as load_any
+from fastsgns.files import write_file
 from fastsgns.keyedvectors import KeyedVectors
 
 __all__ = [
@@ -31,6 +32,7 @@ __all__ = [
     "add_json",
     "add_model",
     "check_output",
+    "check_streams",
     "is_quiet",
     "key_of",
     "load_vectors",
@@ -38,6 +40,7 @@ __all__ = [
     "print_json",
     "standard_input",
     "standard_output",
+    "write_report",
 ]
 
 # Stands for standard input or output in the place of a file.
@@ -205,6 +208,14 @@ def place_of_stdin(again: bool) -> str | None:
     return "/dev/stdin" if not again and os.path.exists("/dev/stdin") else None
 
 
+def check_streams(args: argparse.Namespace) -> None:
+    """Refuse what standard input and output cannot be both, or twice, of a command that makes a file of a corpus."""
+    if args.output == STANDARD and args.json:
+        raise UsageError("-o - and --json would both go to standard output; give --report FILE instead")
+    if args.corpus.count(STANDARD) > 1:
+        raise UsageError("-: standard input can be read once only")
+
+
 @contextlib.contextmanager
 def standard_output(binary: bool) -> Iterator[str]:
     """A file that goes to standard output when it is complete: what fails leaves no half of it there."""
@@ -240,6 +251,11 @@ def print_json(value: Any, indent: int | None = 2) -> None:
     """JSON that any program reads, whatever the encoding of the output is."""
     is_utf8 = (getattr(sys.stdout, "encoding", None) or "").lower().replace("-", "") == "utf8"
     print(json.dumps(finite(value), indent=indent, ensure_ascii=not is_utf8, allow_nan=False))
+
+
+def write_report(path: str, report: dict[str, Any]) -> None:
+    """The same in a file."""
+    write_file(path, (json.dumps(finite(report), indent=2, ensure_ascii=False, allow_nan=False) + "\n").encode())
 
 
 def finite(value: Any) -> Any:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 import time
 from contextlib import AbstractContextManager, ExitStack, nullcontext
@@ -17,14 +16,15 @@ from fastsgns.cli_common import (
     UsageError,
     add_json,
     check_output,
+    check_streams,
     is_quiet,
     positive,
     print_json,
     standard_input,
     standard_output,
+    write_report,
 )
 from fastsgns.config import __version__
-from fastsgns.files import write_file
 from fastsgns.phrases import ENGLISH_CONNECTOR_WORDS, Phrases
 from fastsgns.phrasescores import SCORERS
 from fastsgns.phrasetext import check_delimiter, check_target
@@ -113,7 +113,7 @@ def run(args: argparse.Namespace) -> None:
     seconds = time.perf_counter() - start
     report = {"version": __version__, "workers": first.workers, "total_seconds": seconds, "passes": reports}
     if args.report:
-        write_file(args.report, (json.dumps(report, indent=2, ensure_ascii=False) + "\n").encode())
+        write_report(args.report, report)
     if args.json:
         short = [{**one, "phrases": len(one["phrases"])} for one in reports]
         print_json({"output": args.output, **report, "passes": short})
@@ -129,10 +129,7 @@ def check_files(args: argparse.Namespace) -> None:
                 check_output(path, [args.connector_words], "the list of connector words")
     if len({Path(path).resolve() for path in outputs}) < len(outputs):
         raise UsageError("the text and --report would overwrite one another; give each its own file")
-    if args.output == STANDARD and args.json:
-        raise UsageError("-o - and --json would both go to standard output; give --report FILE instead")
-    if args.corpus.count(STANDARD) > 1:
-        raise UsageError("-: standard input can be read once only")
+    check_streams(args)
 
 
 def all_passes(args: argparse.Namespace, corpus: list[str], output: str, each: list[Phrases]) -> list[dict[str, Any]]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import inspect
-import json
 import sys
 import time
 from collections.abc import Callable
@@ -19,14 +18,16 @@ from fastsgns.cli_common import (
     UsageError,
     add_json,
     check_output,
+    check_streams,
     is_quiet,
     positive,
     print_json,
     standard_input,
     standard_output,
+    write_report,
 )
 from fastsgns.conversion import target_format
-from fastsgns.files import check_space, write_file
+from fastsgns.files import check_space
 from fastsgns.formats import COMPRESSED
 from fastsgns.word2vec import Word2Vec
 
@@ -143,7 +144,7 @@ def train(args: argparse.Namespace) -> None:
             model.wv.save_word2vec_format(output, binary=args.format == "word2vec-binary")
     report = {**model.report, "total_seconds": time.perf_counter() - start}
     if args.report:
-        write_file(args.report, (json.dumps(report, indent=2) + "\n").encode())
+        write_report(args.report, report)
     if args.json:
         print_json({"output": args.output, **report})
     elif not args.quiet:
@@ -162,10 +163,7 @@ def check_files(args: argparse.Namespace) -> None:
         raise UsageError(
             "vectors, --report, --checkpoint and --corpus-cache would overwrite one another; give each its own file"
         )
-    if to_stdout and args.json:
-        raise UsageError("-o - and --json would both go to standard output; give --report FILE instead")
-    if args.corpus.count(STANDARD) > 1:
-        raise UsageError("-: standard input can be read once only")
+    check_streams(args)
     if args.nodes is not None and args.ray is None:
         raise UsageError("--nodes is for --ray: name the cluster, or leave it out")
     if args.ray is not None and STANDARD in args.corpus:
