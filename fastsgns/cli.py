@@ -16,7 +16,7 @@ from typing import Any
 from tqdm import tqdm
 
 from fastsgns import cli_completion, cli_convert, cli_phrases, cli_pictures, cli_queries, cli_train
-from fastsgns.cli_common import CommandParser, Parser, UsageError
+from fastsgns.cli_parser import CommandParser, Parser, UsageError
 from fastsgns.config import __version__
 from fastsgns.interrupts import TERMINATED, terminations_interrupt
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterator
 
-from fastsgns.cli_common import AddCommand
+from fastsgns.cli_parser import AddCommand
 
 __all__ = ["add_command"]
 

@@ -8,16 +8,8 @@ from contextlib import ExitStack
 from typing import Any
 
 from fastsgns.arrayfiles import words_path
-from fastsgns.cli_common import (
-    STANDARD,
-    AddCommand,
-    UsageError,
-    add_json,
-    check_output,
-    print_json,
-    standard_input,
-    standard_output,
-)
+from fastsgns.cli_parser import AddCommand, UsageError, add_json
+from fastsgns.cli_streams import STANDARD, check_output, print_json, standard_input, standard_output
 from fastsgns.config import configuration, show_config
 from fastsgns.conversion import SOURCES, TARGETS, Conversion, convert, target_format
 from fastsgns.fileformats import regular

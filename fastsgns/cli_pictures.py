@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from fastsgns.cli_common import AddCommand, UsageError, add_model, check_output, key_of, load_vectors, positive
+from fastsgns.cli_parser import AddCommand, UsageError, add_model, positive
+from fastsgns.cli_streams import check_output, key_of, load_vectors
 from fastsgns.explorer import DEFAULT_WORDS as EXPLORER_WORDS
 from fastsgns.layout import METHODS
 from fastsgns.plotting import DEFAULT_WORDS as PLOT_WORDS

@@ -8,17 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from fastsgns.cli_common import (
-    STANDARD,
-    AddCommand,
-    UsageError,
-    add_json,
-    add_model,
-    key_of,
-    load_vectors,
-    positive,
-    print_json,
-)
+from fastsgns.cli_parser import AddCommand, UsageError, add_json, add_model, positive
+from fastsgns.cli_streams import STANDARD, key_of, load_vectors, print_json
 from fastsgns.keyedvectors import KeyedVectors
 
 __all__ = ["add_commands"]

@@ -12,15 +12,12 @@ from pathlib import Path
 from typing import Any
 
 from fastsgns import demo
-from fastsgns.cli_common import (
+from fastsgns.cli_parser import AddCommand, UsageError, add_json, positive
+from fastsgns.cli_streams import (
     STANDARD,
-    AddCommand,
-    UsageError,
-    add_json,
     check_output,
     check_streams,
     is_quiet,
-    positive,
     print_json,
     standard_input,
     standard_output,
