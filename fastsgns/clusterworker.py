@@ -161,9 +161,8 @@ class ClusterWorker:
         self.last: list[NDArray[np.float32]] = []  # last changes of these rows
         # The number of the round they come from, and for its rows what was there before it: places and changes.
         self.before: tuple[int, list[tuple[NDArray[np.int64], NDArray[np.float32]]]] = (0, [])
-        self.buffers: defaultdict[int, Buffer] = defaultdict(
-            lambda: Buffer(np.uint16)
-        )  # of changes, by owner; -1: of those merged here
+        # Of changes, by owner; -1: of those merged here.
+        self.buffers: defaultdict[int, Buffer] = defaultdict(lambda: Buffer(np.uint16))
         self.buffers_before = Buffer(np.float32), Buffer(np.float32)
         self.counts, self.train_seconds = NO_COUNTS, 0.0  # of the round trained
         self.ahead = NOTHING_AHEAD
