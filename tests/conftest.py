@@ -1,6 +1,7 @@
 """Test the installed package, not the source folder: that has no compiled modules, and is the working directory."""
 
 import os
+import signal
 import sys
 from importlib.machinery import PathFinder
 from pathlib import Path
@@ -13,6 +14,9 @@ elsewhere = [entry for entry in sys.path if Path(entry or ".").resolve() != ROOT
 INSTALLED = PathFinder.find_spec("fastsgns", elsewhere) is not None  # else it is built in place, or editable
 if INSTALLED:
     sys.path[:] = elsewhere  # `python -m pytest` puts the working directory first
+
+# A shell that runs tests in the background has them ignore Ctrl-C, which the programs that they start would inherit.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # The same examples every time, and no test fails because the machine is busy.
 settings.register_profile("repeatable", deadline=None, derandomize=True, database=None)
