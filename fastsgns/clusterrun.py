@@ -16,6 +16,7 @@ from fastsgns.course import Course, Place, Round, default_round_words
 from fastsgns.matrices import frozen_rows
 from fastsgns.progress import show_training, training_bar
 from fastsgns.trainer import (
+    Counts,
     RunState,
     check_finite,
     log_epoch,
@@ -74,16 +75,22 @@ class ClusterRun:
         result = self.state.result
         units = tuple(unit for unit, _ in self.state.places) or (0,) * len(words)
         self.course = Course(
-            self.counts, options, words, self.round_words, place=Place(result.epochs, units, self.state.words)
+            self.counts,
+            options,
+            words,
+            self.round_words,
+            place=Place(result.epochs, units, self.state.words),
+            complete_epochs=bool(model.callbacks),
         )
         model.epochs_trained, model.loss_history = result.epochs, list(result.loss_history)
-        self.found: dict[tuple[int, int], RoundReport] = {}  # of this epoch: by round and worker
+        self.found: dict[tuple[int, int], RoundReport] = {}  # of this epoch and after it: by round, worker
         self.under_way: list[RunningRound] = []
         self.last: RunningRound | None = None  # what was handed out last, if it is not merged everywhere
         self.handed_out = 0  # number of that round
         self.again: Round | None = None  # what is to be handed out again
         self.recovered, self.losses = -1, 0  # what was merged when workers were last lost, and how often that was so
         self.boundary: Round | None = None  # trained, and all are to stop until it is merged
+        self.ending: Round | None = None  # trained, and the epoch ends when it is merged, while others go on
         self.sent_bytes = self.rounds = 0
         self.train_seconds = self.merge_seconds = 0.0  # of all workers together
         self.bar = training_bar(whole, self.state.words) if model.progress else None
@@ -183,30 +190,44 @@ class ClusterRun:
         self.sent_bytes += 2 * others * rows * self.model.vector_size * CHANGE_BYTES
         self.train_seconds += sum(report.train_seconds for report in reports.values())
         self.merge_seconds += sum(report.merge_seconds for report in reports.values())
+        if self.ending:  # now it is: who trained this round has merged the one before
+            self.end_epoch(self.ending.number)
+            self.ending = None
         if planned.complete:
             self.boundary = planned
+        elif planned.ends_epoch:
+            self.ending = planned
         if self.bar is not None:
-            result, done = self.state.result, self.state.words + self.epoch_counts()[0]
+            result = self.state.result
+            done = self.state.words + sum(report.counts[0] for report in self.found.values())
             epochs = result.epochs + 1, self.options.epochs
             show_training(self.bar, done, epochs, planned.learning_rate, result.loss_history, workers=len(reports))
 
-    def epoch_counts(self) -> Any:
-        return total(report.counts for report in self.found.values())
+    def take_counts(self, number: int) -> Counts:
+        """Of this epoch, up to the round of this number; what was found after it stays."""
+        before = [report.counts for (in_round, _), report in self.found.items() if in_round <= number]
+        self.found = {key: report for key, report in self.found.items() if key[0] > number}
+        return total([*self.state.counts, *before])
+
+    def end_epoch(self, number: int) -> None:
+        """With the round of this number."""
+        result, options, model = self.state.result, self.options, self.model
+        result.seconds = time.perf_counter() - self.start
+        alpha = options.alpha + (options.min_alpha - options.alpha) * (result.epochs + 1) / options.epochs
+        self.state = RunState(with_epoch(result, self.take_counts(number), alpha))
+        model.epochs_trained += 1
+        model.loss_history.append(self.state.result.loss_history[-1])
+        log_epoch(logger, self.state.result, options, self.state.result.seconds)
 
     def reach(self, planned: Round) -> None:
         """All rows are merged, everywhere: end an epoch, or keep a checkpoint."""
-        counts, result = total([*self.state.counts, self.epoch_counts()]), self.state.result
-        result.seconds = time.perf_counter() - self.start
+        model = self.model
         if not planned.ends_epoch:
             places = tuple((unit, 0) for unit in self.course.place.units)
-            self.state, self.found = RunState(result, 0, places, (counts,)), {}
+            self.state.result.seconds = time.perf_counter() - self.start
+            self.state = RunState(self.state.result, 0, places, (self.take_counts(planned.number),))
         else:
-            self.state, self.found = RunState(with_epoch(result, counts, self.course.learning_rate)), {}
-            model, loss = self.model, self.state.result.loss_history[-1]
-            model.epochs_trained += 1
-            model.loss_history.append(loss)
-            seconds = time.perf_counter() - self.start
-            log_epoch(logger, self.state.result, self.options, seconds)
+            self.end_epoch(planned.number)
             if model.callbacks:
                 self.take_state()
                 self.call("on_epoch_end")
@@ -248,6 +269,8 @@ class ClusterRun:
         self.under_way, self.last = [], None
         if self.boundary and self.boundary.number > merged:
             self.boundary = None
+        if self.ending and self.ending.number > merged:
+            self.ending = None
         if self.course.number > merged:
             self.again, self.handed_out = self.course.go_back(merged + 1), merged
         gone = [key for key in self.found if key[0] > merged and key[1] not in self.workers.workers]

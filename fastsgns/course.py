@@ -67,6 +67,8 @@ class Course:
         That a worker trains in a round, about.
     place : Place, optional
         Where an earlier run had come to.
+    complete_epochs : bool
+        Whether all rows are to be merged at the end of every epoch, not of the last one alone.
     """
 
     def __init__(
@@ -76,8 +78,9 @@ class Course:
         share_words: Sequence[int],
         round_words: int,
         place: Place | None = None,
+        complete_epochs: bool = False,
     ) -> None:
-        self.options, self.share_words = options, tuple(share_words)
+        self.options, self.share_words, self.complete_epochs = options, tuple(share_words), complete_epochs
         self.share_units = [-(-words // UNIT_WORDS) for words in share_words]
         self.round_units = max(1, round(round_words / UNIT_WORDS))
         self.epoch_words = sum(share_words)
@@ -109,7 +112,7 @@ class Course:
         shares : mapping of int to sequence of int
             The shares that each worker has.
         complete : bool
-            Whether all rows are to be merged after it, as they always are at the end of an epoch.
+            Whether all rows are to be merged after it, as they always are at the end of the last epoch.
         again : Round, optional
             One that was gone back to: those workers that are left train the same parts, and some may have done so.
         """
@@ -128,7 +131,8 @@ class Course:
         slope = (options.min_alpha - options.alpha) / (options.epochs * self.epoch_words)
         slope *= sum(words.values()) / max(1, *words.values())
         ends_epoch = units == self.share_units
-        complete = complete or ends_epoch
+        last_epoch = before.epoch + 1 == options.epochs
+        complete = complete or (ends_epoch and (self.complete_epochs or last_epoch))
         due = self.schedule.advance(sum(words.values()) / busy, rate, busy, complete)
         self.place = replace(before, units=tuple(units), words=before.words + sum(words.values()))
         if ends_epoch:

@@ -13,9 +13,9 @@ from fastsgns.trainer import UNIT_WORDS
 COUNTS = np.array([50, 30, 20])
 
 
-def make(share_words, round_words=UNIT_WORDS, place=None, **options):
+def make(share_words, round_words=UNIT_WORDS, place=None, complete_epochs=False, **options):
     options = TrainingOptions(**{"epochs": 2, "alpha": 0.05, "min_alpha": 0.01, **options})
-    return Course(COUNTS, options, share_words, round_words, place=place)
+    return Course(COUNTS, options, share_words, round_words, place, complete_epochs)
 
 
 def units_of(rounds):
@@ -49,9 +49,9 @@ def rest(course, shares, most=10_000):
 share_sizes = st.lists(st.integers(0, 12 * UNIT_WORDS), min_size=1, max_size=9).filter(any)
 
 
-@given(share_sizes, st.integers(1, 4), st.integers(1, 5 * UNIT_WORDS), st.integers(1, 3))
-def test_every_unit_is_trained_once_an_epoch(share_words, workers, round_words, epochs):
-    course = make(share_words, round_words, epochs=epochs)
+@given(share_sizes, st.integers(1, 4), st.integers(1, 5 * UNIT_WORDS), st.integers(1, 3), st.booleans())
+def test_every_unit_is_trained_once_an_epoch(share_words, workers, round_words, epochs, complete_epochs):
+    course = make(share_words, round_words, complete_epochs=complete_epochs, epochs=epochs)
     deal = deal_shares(len(share_words), range(workers))
     rounds = rest(course, deal)
     assert sorted(units_of(rounds)) == all_units(share_words, epochs)
@@ -59,7 +59,7 @@ def test_every_unit_is_trained_once_an_epoch(share_words, workers, round_words, 
     assert [planned.number for planned in rounds] == list(range(1, len(rounds) + 1))
     assert [planned.ends_epoch for planned in rounds].count(True) == epochs and rounds[-1].ends_epoch
     for planned in rounds:
-        assert planned.complete == planned.ends_epoch
+        assert planned.complete == (planned.ends_epoch and (complete_epochs or planned is rounds[-1]))
         for worker, parts in planned.units.items():
             assert {share for share, _, _ in parts} <= set(deal[worker])
             assert sum(end - first for _, first, end in parts) <= max(1, round(round_words / UNIT_WORDS))
