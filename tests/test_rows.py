@@ -95,9 +95,9 @@ def test_what_two_workers_do_alike_round_after_round_adds_up():
 def test_what_nobody_does_any_more_dies_away(workers):
     out, last = np.empty((1, 1), np.uint16), np.ones((1, 1), np.float32)
     nothing = [halves([[0]])] * workers
-    for _ in range(10 * workers):
+    for _ in range(3 * workers):
         merge_changes(nothing, np.array([1 / workers], np.float32), last, np.array([0]), out)
-    assert 0 < floats(out)[0, 0] < 1e-4
+    assert floats(out)[0, 0] == pytest.approx((1 - 1 / workers) ** (3 * workers), rel=0.01)
 
 
 def test_rows_that_are_none_and_shapes_that_differ_are_refused():
