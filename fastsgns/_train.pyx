@@ -16,6 +16,7 @@ cdef extern from "sgns.h" nogil:
     enum: C_TEAM_LANES "TEAM_LANES"
     ctypedef struct sgns_noise:
         pass
+    int32_t cpu_prefetches_to_write()
     ctypedef struct sgns_job:
         const int32_t *tokens
         const int64_t *offsets
@@ -27,7 +28,7 @@ cdef extern from "sgns.h" nogil:
         uint32_t vocab_size
         const uint32_t *keep
         const sgns_noise *noise
-        int32_t left, right, shrink_windows
+        int32_t left, right, shrink_windows, prefetch_to_write
         const uint8_t *frozen
         int32_t centers, noise_words
         float noise_weight
@@ -184,6 +185,7 @@ cdef class Job:
         self.job.left = left
         self.job.right = right
         self.job.shrink_windows = shrink_windows
+        self.job.prefetch_to_write = cpu_prefetches_to_write()
         self.job.centers = centers
         self.job.noise_words = noise_words
         self.job.noise_weight = <float>negative / noise_words

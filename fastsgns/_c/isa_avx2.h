@@ -2,10 +2,10 @@
 #include <immintrin.h>
 
 #if defined(__clang__)
-#pragma clang attribute push(__attribute__((target("avx2,fma"))), apply_to = function)
+#pragma clang attribute push(__attribute__((target("avx2,fma,prfchw"))), apply_to = function)
 #elif defined(__GNUC__) && !defined(SGNS_EMULATED)
 #pragma GCC push_options
-#pragma GCC target("avx2,fma")
+#pragma GCC target("avx2,fma,prfchw")
 #endif
 
 SGNS_INLINE void sum4_avx2(__m256 a, __m256 b, __m256 c, __m256 d, float *out) {

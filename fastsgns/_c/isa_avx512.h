@@ -2,10 +2,10 @@
 #include <immintrin.h>
 
 #if defined(__clang__)
-#pragma clang attribute push(__attribute__((target("avx512f,avx2,fma"))), apply_to = function)
+#pragma clang attribute push(__attribute__((target("avx512f,avx2,fma,prfchw"))), apply_to = function)
 #elif defined(__GNUC__) && !defined(SGNS_EMULATED)
 #pragma GCC push_options
-#pragma GCC target("avx512f,avx2,fma")
+#pragma GCC target("avx512f,avx2,fma,prfchw")
 #endif
 
 /* Two steps add within 128-bit quarters until each holds partial sums of a, b, c, d; then the quarters are added. */

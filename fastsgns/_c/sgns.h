@@ -26,14 +26,14 @@
 #define SGNS_NOINLINE __declspec(noinline)
 #define SGNS_UNROLL
 #define SGNS_VECTORIZE
-#define sgns_prefetch(address) _mm_prefetch((const char *)(address), 3)
+#define sgns_prefetch(address, to_write) ((to_write) ? _m_prefetchw(address) : _mm_prefetch((const char *)(address), 3))
 #define sgns_fetch_add(counter, n) _InterlockedExchangeAdd64((volatile long long *)(counter), n)
 #else
 #define SGNS_INLINE static inline __attribute__((always_inline))
 #define SGNS_NOINLINE __attribute__((noinline))
 #define SGNS_UNROLL _Pragma("GCC unroll 16")
 #define SGNS_VECTORIZE _Pragma("GCC unroll 1") _Pragma("GCC ivdep") /* unrolled early, a loop does not vectorise */
-#define sgns_prefetch(address) __builtin_prefetch(address, 1, 3)
+#define sgns_prefetch(address, to_write) ((to_write) ? __builtin_prefetch(address, 1, 3) : __builtin_prefetch(address, 0, 3))
 #define sgns_fetch_add(counter, n) __atomic_fetch_add(counter, n, __ATOMIC_RELAXED)
 #endif
 
@@ -58,6 +58,7 @@ typedef struct {
     const sgns_noise *noise;    /* [vocab_size] alias table of the noise distribution */
     int32_t left, right;        /* the farthest context words before and behind a centre; one of them may be 0 */
     int32_t shrink_windows;
+    int32_t prefetch_to_write;  /* prefetched lines are taken from other cores at once, not only when they are updated */
     const uint8_t *frozen;      /* [vocab_size] input rows that stay as they are; NULL: none */
     int32_t centers, noise_words; /* a block has that many centres, at most, and draws that many noise words ... */
     float noise_weight;         /* ... which weigh so much each: `negative` noise words a pair in all */

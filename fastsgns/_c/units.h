@@ -118,18 +118,24 @@ SGNS_INLINE int walk_to_next_piece(const sgns_job *job, sgns_state *state, sgns_
     return 1;
 }
 
-SGNS_INLINE void prefetch_row(const float *row, int32_t dim) {
-    int32_t lines = (dim + 15) / 16;
-    for (; lines >= 8; lines -= 8, row += 8 * 16) SGNS_UNROLL for (int32_t line = 0; line < 8; line++) sgns_prefetch(row + 16 * line);
+SGNS_INLINE void prefetch_lines(const float *row, int32_t lines, int to_write) {
+    for (; lines >= 8; lines -= 8, row += 8 * 16)
+        SGNS_UNROLL for (int32_t line = 0; line < 8; line++) sgns_prefetch(row + 16 * line, to_write);
     switch (lines) { /* the same place every time: foretold, as the end of a loop is not */
-    case 7: sgns_prefetch(row + 16 * 6); /* fall through */
-    case 6: sgns_prefetch(row + 16 * 5); /* fall through */
-    case 5: sgns_prefetch(row + 16 * 4); /* fall through */
-    case 4: sgns_prefetch(row + 16 * 3); /* fall through */
-    case 3: sgns_prefetch(row + 16 * 2); /* fall through */
-    case 2: sgns_prefetch(row + 16 * 1); /* fall through */
-    case 1: sgns_prefetch(row);
+    case 7: sgns_prefetch(row + 16 * 6, to_write); /* fall through */
+    case 6: sgns_prefetch(row + 16 * 5, to_write); /* fall through */
+    case 5: sgns_prefetch(row + 16 * 4, to_write); /* fall through */
+    case 4: sgns_prefetch(row + 16 * 3, to_write); /* fall through */
+    case 3: sgns_prefetch(row + 16 * 2, to_write); /* fall through */
+    case 2: sgns_prefetch(row + 16 * 1, to_write); /* fall through */
+    case 1: sgns_prefetch(row, to_write);
     }
+}
+
+SGNS_INLINE void prefetch_row(const sgns_job *job, const float *row) {
+    int32_t lines = (job->dim + 15) / 16;
+    if (job->prefetch_to_write) prefetch_lines(row, lines, 1);
+    else prefetch_lines(row, lines, 0);
 }
 
 /* Makes the next centres outputs, up to a word that is one already. Returns the positions their windows span. */
@@ -146,7 +152,7 @@ SGNS_INLINE sgns_span add_centers(const sgns_job *job, sgns_state *state, sgns_w
         end = last + 1 > end ? last + 1 : end;
         state->outputs[n] = (uint32_t)piece->words[center];
         block->outputs[n] = job->output_vectors + piece->words[center] * job->stride;
-        prefetch_row(block->outputs[n], job->dim);
+        prefetch_row(job, block->outputs[n]);
         n++;
     } while (n < job->centers && walk->center + n < piece->n_words && back[walk->center + n] > n);
     block->n_outputs = n;
@@ -172,7 +178,7 @@ SGNS_INLINE void add_inputs(const sgns_job *job, sgns_state *state, sgns_walk *w
     }
     block->n_inputs = n_inputs;
     int32_t seen = walk->seen > span.begin ? walk->seen : span.begin;
-    for (; seen < span.end; seen++) prefetch_row(job->input_vectors + walk->piece.words[seen] * job->stride, job->dim);
+    for (; seen < span.end; seen++) prefetch_row(job, job->input_vectors + walk->piece.words[seen] * job->stride);
     walk->seen = seen;
 }
 
@@ -221,7 +227,7 @@ SGNS_INLINE void add_noise(const sgns_job *job, sgns_state *state, sgns_block *b
         outputs[k] = word ^ ((word ^ noise.alias) & moves);
         block->outputs[k] = job->output_vectors + (int64_t)outputs[k] * job->stride;
         block->noise[k] = job->noise_weight;
-        prefetch_row(block->outputs[k], job->dim);
+        prefetch_row(job, block->outputs[k]);
     }
     int repeated = 0;
     state->mark++;
