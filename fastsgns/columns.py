@@ -6,12 +6,14 @@ that has the Arrow interface is taken so, if pyarrow is there. Strings become nu
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+from itertools import chain
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["IdColumn", "read_column"]
+__all__ = ["ColumnItems", "IdColumn", "items_of", "read_column"]
 
 # How an object of any package shows that Arrow can read it (https://arrow.apache.org/docs/format/CDataInterface.html).
 ARROW = ("__arrow_c_stream__", "__arrow_c_array__")
@@ -29,6 +31,8 @@ DROP = {
     "polars": "column.drop_nulls()",
     "pyarrow": "column.drop_null()",
 }
+# Items that are made Python objects at once.
+BATCH_ITEMS = 4096
 
 
 class IdColumn(NamedTuple):
@@ -58,14 +62,10 @@ def read_column(sentences: Any) -> Any:
     >>> read_column([["a", "b"], ["b"]])
     [['a', 'b'], ['b']]
     """
-    package = type(sentences).__module__.partition(".")[0]
-    if package not in PACKAGES and not any(hasattr(sentences, name) for name in ARROW):
+    package = package_of(sentences)
+    if package is None:
         return sentences
-    if any(hasattr(type(sentences), name) for name in ("columns", "column_names")):
-        example = 'table.column("tokens")' if package == "pyarrow" else 'table["tokens"]'
-        raise ValueError(
-            f"sentences is a {type(sentences).__name__} of {package}, a table: give a column of token lists, {example}"
-        )
+    refuse_table(sentences, package)
     if package == "pandas" and not hasattr(getattr(sentences, "dtype", None), "pyarrow_dtype"):
         return plain_series(sentences) if hasattr(sentences, "tolist") else sentences
     if package == "datasets":
@@ -73,13 +73,96 @@ def read_column(sentences: Any) -> Any:
     if not any(hasattr(sentences, name) for name in ARROW):
         return sentences
     try:
-        import pyarrow
+        chunks = arrow_chunks(sentences)
     except ImportError:
         return without_pyarrow(sentences, package)
-    if not isinstance(sentences, pyarrow.ChunkedArray):
-        has_stream = hasattr(sentences, ARROW[0])
-        sentences = pyarrow.chunked_array(sentences if has_stream else [pyarrow.array(sentences)])
-    return from_arrow(sentences, package)
+    return from_arrow(chunks, package)
+
+
+class ColumnItems:
+    """The items of a column as Python's own strings and lists, as often as they are asked for; see `items_of`."""
+
+    def __init__(self, column: Any, package: str) -> None:
+        self.column, self.package = column, package
+
+    def __len__(self) -> int:
+        return len(self.column)
+
+    def __iter__(self) -> Iterator[Any]:
+        if self.package == "pandas" and hasattr(self.column, "isna"):  # None, NaN and NA
+            refuse_null(np.asarray(self.column.isna(), bool), "item", self.package)
+        for number, item in enumerate(chain.from_iterable(self.batches())):
+            if item is None:
+                raise null_at(number, "item", self.package)
+            if isinstance(item, str) and len(item.split()) > 1:
+                raise ValueError(
+                    f"item {number} of the column is {item!r:.60}, a line of text: give token lists, "
+                    f"{split_by(self.package)}; tokens that hold spaces as a list of strings"
+                )
+            yield item
+
+    def batches(self) -> Iterator[Iterable[Any]]:
+        """Some items at a time, as a whole column of objects may not fit in memory."""
+        if self.package not in ("pyarrow", "polars"):
+            yield self.column
+            return
+        for start in range(0, len(self.column), BATCH_ITEMS):
+            part = self.column.slice(start, BATCH_ITEMS)
+            yield part.to_pylist() if self.package == "pyarrow" else part.to_list()
+
+
+def items_of(value: Any) -> Any:
+    """`ColumnItems` of a column of sentences or of tokens, the list that an Arrow scalar is, all else as it is.
+
+    Raises
+    ------
+    ValueError
+        For a table; while iterating, for nulls and for whole lines of text.
+
+    Examples
+    --------
+    >>> import pyarrow
+    >>> column = pyarrow.array([["a", "b"], ["b"]])
+    >>> list(items_of(column)), items_of(column[0])
+    ([['a', 'b'], ['b']], ['a', 'b'])
+    """
+    package = package_of(value)
+    if package is None:
+        return value
+    refuse_table(value, package)
+    if hasattr(value, "as_py"):
+        return value.as_py()
+    if package not in PACKAGES:
+        try:
+            value, package = arrow_chunks(value), "pyarrow"
+        except ImportError:
+            return value
+    is_column = isinstance(value, Iterable) and hasattr(value, "tolist" if package == "pandas" else "__getitem__")
+    return ColumnItems(value, package) if is_column else value
+
+
+def package_of(value: Any) -> str | None:
+    """The package that an object is of, if it is one of tables or Arrow can read it."""
+    package = type(value).__module__.partition(".")[0]
+    return package if package in PACKAGES or any(hasattr(value, name) for name in ARROW) else None
+
+
+def refuse_table(value: Any, package: str) -> None:
+    """ValueError for a whole table."""
+    if any(hasattr(type(value), name) for name in ("columns", "column_names")):
+        example = 'table.column("tokens")' if package == "pyarrow" else 'table["tokens"]'
+        raise ValueError(
+            f"sentences is a {type(value).__name__} of {package}, a table: give a column of token lists, {example}"
+        )
+
+
+def arrow_chunks(value: Any) -> Any:
+    """A pyarrow.ChunkedArray of what has Arrow's interface."""
+    import pyarrow
+
+    if isinstance(value, pyarrow.ChunkedArray):
+        return value
+    return pyarrow.chunked_array(value if hasattr(value, ARROW[0]) else [pyarrow.array(value)])
 
 
 def plain_series(series: Any) -> list[Any]:
@@ -161,12 +244,21 @@ def refuse_type(kind: str, package: str) -> None:
     """ValueError for a column of what is no list."""
     remedy = ""
     if kind.startswith(("string", "str,", "large_string", "dictionary<values=str", "category")) or kind == "str":
-        remedy = f"; for lines of text, {SPLIT.get(package, '[line.split() for line in column]')}"
+        remedy = f"; for lines of text, {split_by(package)}"
     raise ValueError(f"sentences is a column of {kind}: give one of token lists{remedy}")
+
+
+def split_by(package: str) -> str:
+    """How a column of lines becomes one of token lists."""
+    return SPLIT.get(package, "[line.split() for line in column]")
 
 
 def refuse_null(is_null: NDArray[np.bool_], what: str, package: str) -> None:
     """ValueError that names the first null, if there is one."""
     if is_null.any():
-        remedy = DROP.get(package, "leave nulls out") if what == "sentence" else "leave nulls out of the lists"
-        raise ValueError(f"{what} {int(np.argmax(is_null))} of the column is null: {remedy}")
+        raise null_at(int(np.argmax(is_null)), what, package)
+
+
+def null_at(number: int, what: str, package: str) -> ValueError:
+    remedy = "leave nulls out of the lists" if what == "token" else DROP.get(package, "leave nulls out")
+    return ValueError(f"{what} {number} of the column is null: {remedy}")

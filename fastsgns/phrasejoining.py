@@ -8,6 +8,7 @@ from itertools import chain
 from typing import Any
 
 from fastsgns._phrases import join_tokens
+from fastsgns.columns import items_of
 from fastsgns.config import available_cores
 from fastsgns.phrasetext import JoinedText, join_files, text_joiner
 from fastsgns.progress import progress_bar
@@ -49,6 +50,8 @@ class PhrasesTransformation:
         raise NotImplementedError
 
     def _join(self, sentence: Iterable[str], scored: bool) -> list[Any]:
+        if type(sentence) is not list:
+            sentence = items_of(sentence)
         if isinstance(sentence, (str, bytes)) or not isinstance(sentence, Iterable):
             raise ValueError(f"the sentence is {sentence!r:.60}: it must be a list of tokens, such as line.split()")
         return join_tokens(sentence, self._finder(), frozenset(self.connector_words), scored)
@@ -79,7 +82,9 @@ class PhrasesTransformation:
         Parameters
         ----------
         sentence : iterable of str, or iterable of those
-            Told apart by the first item. An iterator of sentences can be read once.
+            Told apart by the first item. An iterator of sentences can be read once. A column of a table (pandas,
+            polars, Arrow, Hugging Face datasets) is taken as a list of its items is: token lists are sentences, tokens
+            are one sentence.
 
         Returns
         -------
@@ -89,8 +94,9 @@ class PhrasesTransformation:
         Raises
         ------
         ValueError
-            If the sentence is a string.
+            If the sentence is a string, a table, or a column of lines of text or with nulls.
         """
+        sentence = items_of(sentence)
         if isinstance(sentence, (str, bytes)) or not isinstance(sentence, Iterable):
             raise ValueError(f"the sentence is {sentence!r:.60}: it must be a list of tokens, such as line.split()")
         iterator = iter(sentence)
@@ -111,7 +117,7 @@ class PhrasesTransformation:
         """
         if isinstance(sentences, (str, bytes)):
             raise ValueError(f"sentences={sentences!r:.60} is a string: give a list of token lists")
-        tokens = chain.from_iterable(map(self.analyze_sentence, sentences))
+        tokens = chain.from_iterable(map(self.analyze_sentence, items_of(sentences)))
         return {phrase: score for phrase, score in tokens if score is not None}
 
     def transform_file(

@@ -6,7 +6,7 @@ import sys
 import numpy as np
 import pytest
 
-from fastsgns import Word2Vec
+from fastsgns import Phrases, Word2Vec
 from fastsgns.columns import IdColumn, read_column
 from fastsgns.corpus import encode_sentences
 from fastsgns.vocabulary import Vocabulary, VocabularyRules
@@ -97,7 +97,7 @@ EVERY = {
     "array": arrow(),
     "large list": arrow(lambda array, pa: array.cast(pa.large_list(array.type.value_type))),
     "list view": arrow(lambda array, pa: pa.array(array.to_pylist(), pa.list_view(array.type.value_type))),
-    "slice": lambda lists: arrow()([["x"] if lists is WORDS else [5], *lists])[1:],
+    "slice": lambda lists: arrow()([[5] if lists is IDS else ["x"], *lists])[1:],
     "chunks": arrow(chunks),
     "dictionary": arrow(with_dictionary),
     "capsule": OfArrow,
@@ -275,3 +275,57 @@ def test_holes_are_no_tokens(hole):
 def test_tokens_that_cannot_be_saved_are_told_of():
     with pytest.warns(UserWarning, match=r"tokens of int, str: .* give str\(token\) for each"):
         Word2Vec([["a", 1]] * 20, min_count=1, sample=0)
+
+
+# Phrases
+
+
+@pytest.fixture(scope="module")
+def phrases():
+    return Phrases([["new", "york", "is", "big"]] * 20 + [["new", "big"]], min_count=1, threshold=0.1)
+
+
+@pytest.mark.parametrize("kind", EVERY)
+@pytest.mark.parametrize("frozen", [False, True])
+def test_phrases_are_joined_in_columns_as_in_lists(phrases, kind, frozen, monkeypatch):
+    monkeypatch.setattr("fastsgns.columns.BATCH_ITEMS", 7)
+    lists = [["new", "york", "is", "New York"], ["york", "new"], ["new"]] * 60
+    lists += [[]] * 20 * (kind != "pandas of arrays")  # which are no sentences there
+    phrases, column = phrases.freeze() if frozen else phrases, EVERY[kind](lists)
+    joined = phrases[column]
+    wanted = list(phrases[lists])
+    assert wanted[0][0] == "new_york"
+    assert list(joined) == wanted == list(joined)
+    assert phrases.find_phrases(column) == phrases.find_phrases(lists)
+    if kind != "streamed dataset":
+        assert len(joined) == len(lists)
+
+
+@pytest.mark.parametrize("kind", ["array", "chunks", "capsule", "pandas", "pandas with Arrow", "polars", "dataset"])
+def test_a_column_of_tokens_is_a_sentence(phrases, kind):
+    tokens = ["", "new", "york"] * 100
+    column = EVERY[kind](tokens)
+    assert phrases[column] == phrases[tokens] == ["", "new_york"] * 100
+    assert list(phrases.analyze_sentence(column)) == list(phrases.analyze_sentence(tokens))
+
+
+def test_rows_of_an_arrow_column_are_sentences(phrases):
+    pa = pytest.importorskip("pyarrow")
+    row = pa.array([["new", "york"]])[0]
+    assert phrases[row] == phrases[[row]].phrases[["new", "york"]] == ["new_york"] == next(iter(phrases[[row]]))
+
+
+@pytest.mark.parametrize("kind", ["array", "capsule", "pandas", "pandas with Arrow", "polars", "dataset"])
+def test_columns_that_phrases_cannot_join_are_refused(phrases, kind):
+    with pytest.raises(ValueError, match=r"item 1 of the column is 'new york', a line of text: .*split"):
+        phrases[EVERY[kind](["new", "new york"])]
+    with pytest.raises(ValueError, match=r"item 1 of the column is null: .*(drop|filter|leave)"):
+        list(phrases[EVERY[kind]([["new", "york"], None])])
+
+
+def test_tables_have_no_phrases(phrases):
+    pa = pytest.importorskip("pyarrow")
+    for table in (pa.table({"t": [["new"]]}), pytest.importorskip("pandas").DataFrame({"t": [["new"]]})):
+        for call in (phrases.__getitem__, phrases.find_phrases, lambda table: list(phrases.analyze_sentence(table))):
+            with pytest.raises(ValueError, match="a table: give a column of token lists"):
+                call(table)
