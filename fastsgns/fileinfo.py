@@ -78,11 +78,14 @@ def of_text(path: Path, kind: str) -> dict[str, Any]:
 
 
 def count_lines(path: Path) -> int:
-    lines, last = 0, b"\n"
+    """The lines of a file whose first one is not blank, without blank ones at the end, as its reader takes them."""
+    lines, ends = 1, 0  # up to the last text, and ends of lines since
     with damage_named(path), open_binary(path) as file:
         while block := file.read(COUNTED_BYTES):
-            lines, last = lines + block.count(b"\n"), block
-    return lines + (not last.endswith(b"\n"))
+            if text := block.rstrip():
+                lines, ends = lines + ends + text.count(b"\n"), 0
+            ends += block.count(b"\n", len(text))
+    return lines
 
 
 def of_native(file: Path, path: Path) -> dict[str, Any]:

@@ -213,11 +213,21 @@ class TextFile(VectorFile):
             if end < 0:
                 return []
             line = bytes(self.block[self.start : end])
+            if self.count is None and not line.strip() and self.is_blank_from_here():
+                return []
             key, rows[0] = parse_line(line.rstrip(), self.dim, self.path, self.done + 1)
             at = self.start + line.find(key)
             self.bounds[0] = at, at + len(key)
             self.start, count = end + 1, 1
         return self.decode(count)
+
+    def is_blank_from_here(self) -> bool:
+        """Whether nothing but white space comes, which is read then: blank lines at the end are no vectors."""
+        while not self.block[self.start : self.stop].strip():
+            self.start = self.stop
+            if not self.refill():
+                return True
+        return False
 
 
 def convert(rows: NDArray[Any], out: NDArray[Any]) -> None:

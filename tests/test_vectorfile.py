@@ -6,7 +6,7 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from fastsgns import _records, vectorfile
+from fastsgns import _records, fileinfo, vectorfile
 from fastsgns.word2vec_reader import open_vectors, read_vectors
 
 RANDOM = random.Random(0)
@@ -67,6 +67,19 @@ def test_text_may_be_cut_anywhere(tmp_path, monkeypatch, block, batch):
         assert list(rows) == ["a", "New York", "b\t", "c", " . .", "d", "e"][:count]
         expected = [[1, 2], [3, 4], [5, 6], [7, np.nan], [9, 1e-40], [-1, 2], [1, 2]]
         np.testing.assert_array_equal(vectors, np.array(expected, np.float32)[:count])
+
+
+@pytest.mark.parametrize("block", [1, 3, 64])
+@pytest.mark.parametrize("blank", ["", "\n", "\n\n", "\n \t\r\n\n  ", "\n" * 100])
+def test_blank_lines_at_the_end_are_no_vectors_and_are_not_counted(tmp_path, monkeypatch, block, blank):
+    monkeypatch.setattr(vectorfile, "BLOCK_BYTES", block)
+    monkeypatch.setattr(fileinfo, "COUNTED_BYTES", block)
+    (tmp_path / "v").write_text("a 1 2\nb 3 4" + blank, newline="")
+    assert list(read_vectors(tmp_path / "v", no_header=True)[0]) == ["a", "b"]
+    assert fileinfo.describe(tmp_path / "v")["words"] == 2
+    (tmp_path / "v").write_text(f"a 1 2\n{blank}\nb 3 4", newline="")
+    with pytest.raises(ValueError, match=r"vector 2, b'.*0 numbers, not 2"):
+        read_vectors(tmp_path / "v", no_header=True)
 
 
 @pytest.mark.parametrize("batch", [1, 3, 4096])
