@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import logging
+import math
 from functools import cached_property
 from pathlib import Path
 from typing import IO, Any, cast
@@ -51,6 +52,7 @@ class VectorFile:
         self.encoding, self.unicode_errors = encoding, unicode_errors
         self.block = bytearray(BLOCK_BYTES)
         self.start = self.stop = self.done = 0
+        self.told_of_overflow = False
         self.bounds: NDArray[np.int64] = np.empty((BATCH_ROWS, 2), np.int64)  # of keys, in the block
         if no_header:
             self.count, self.dim = None, self.find_dim()
@@ -128,6 +130,7 @@ class VectorFile:
             )
         if not direct:
             convert(rows[: len(keys)], out[: len(keys)])
+            self.warn_of_overflow(keys, rows, out)
         self.done += len(keys)
         return keys
 
@@ -154,6 +157,20 @@ class VectorFile:
                 f"{self.path}: key {error.object!r} is not {self.encoding}: {error.reason};"
                 " unicode_errors='replace' or 'ignore' reads it"
             ) from None
+
+    def warn_of_overflow(self, keys: list[str], rows: NDArray[Any], out: NDArray[Any]) -> None:
+        """Warn, once, if a number that was read is too large for the type of the matrix."""
+        if self.told_of_overflow or out.dtype.itemsize >= rows.dtype.itemsize:
+            return
+        for row in np.flatnonzero(np.isinf(out[: len(keys)]).any(axis=1)):
+            finite = rows[row][np.isinf(out[row]) & np.isfinite(rows[row])]
+            if len(finite):
+                self.told_of_overflow = True
+                logger.warning(
+                    "%s: vector %d, %r, holds %s, too large for %s, and is infinite there; give a wider datatype",
+                    self.path, self.done + row + 1, keys[row], finite[0], out.dtype,
+                )  # fmt: skip
+                return
 
     def warn_of_rest(self) -> None:
         """Warn if the file goes on after the vectors it declares."""
@@ -243,7 +260,7 @@ def parse_line(line: bytes, dim: int, path: Path, number: int) -> tuple[bytes, l
     """Key and numbers of a line. Beyond gensim's reading, keys may hold spaces, as some of GloVe's do."""
     key, _, rest = line.partition(b" ")
     try:
-        values = list(map(float, rest.split(maxsplit=dim + 100)))  # a line may be long
+        values = as_numbers(rest.split(maxsplit=dim + 100))  # a line may be long
         if len(values) == dim:
             return key, values
         problem = f"{len(values)} numbers, not {dim}"
@@ -253,10 +270,19 @@ def parse_line(line: bytes, dim: int, path: Path, number: int) -> tuple[bytes, l
     # A number before the numbers means more dimensions than declared, not a key that ends in one.
     if len(fields) == dim + 1 and not (b" " in fields[0] and is_number(fields[0].rsplit(maxsplit=1)[-1])):
         try:
-            return fields[0], list(map(float, fields[1:]))
+            return fields[0], as_numbers(fields[1:])
         except ValueError as error:
             problem = str(error)
     raise ValueError(f"{path}: vector {number}, {line[:40]!r}...: {problem[:100]}: is this the text format, undamaged?")
+
+
+def as_numbers(fields: list[bytes]) -> list[float]:
+    """Numbers, "inf" and "nan" as for gensim among them; ValueError for one that only rounding makes infinite."""
+    values = list(map(float, fields))
+    for field, value in zip(fields, values, strict=True):
+        if math.isinf(value) and not field.isalpha() and not field[1:].isalpha():
+            raise ValueError(f"{field[:40]!r} is beyond all numbers of 64 bits")
+    return values
 
 
 def is_number(field: bytes) -> bool:

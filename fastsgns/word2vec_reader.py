@@ -59,7 +59,7 @@ def read_vectors(
     Raises
     ------
     ValueError
-        If the file is empty, truncated, or of another format.
+        If the file is empty, truncated, or of another format, or a number in its text is beyond those of 64 bits.
     """
     dtype = np.dtype(datatype)
     if dtype.kind != "f":

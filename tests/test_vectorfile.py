@@ -25,6 +25,7 @@ def spelled(number):
 
 
 NUMBERS = [spelled(RANDOM.gauss(0, 1) * 10 ** RANDOM.randint(-9, 9)) for _ in range(20_000)]
+NUMBERS = [number for number in NUMBERS if np.isfinite(float(number))]
 NUMBERS += ["0", "-0", "0e999", "1e22", "1e23", "9007199254740992", "9007199254740993", "1e-22", "1e-23", "1e-999"]
 NUMBERS += ["nan", "-inf", "Infinity", "1_0", ".5", "5.", "+.5e+1", "-5.e-1", "1e00000000000000001", "1" * 40]
 NUMBERS += ["16777217", "1.00000017881393432617187499", "1.00000017881393432617187501", "7.0064923216240853e-46"] * 4
@@ -50,6 +51,26 @@ def test_what_is_no_number_is_refused(tmp_path, spelling):
     (tmp_path / "v").write_text(f"2 2\na 1 2\nb 1 {spelling}\n", encoding="utf-8")
     with pytest.raises(ValueError, match=r"vector 2, b'b 1 .*could not convert"):
         read_vectors(tmp_path / "v")
+
+
+@pytest.mark.parametrize("spelling", ["1e400", "-1e400", "+1E309", "9" * 400, "1e99999"])
+def test_what_no_float_can_hold_is_refused(tmp_path, spelling):
+    for line in (f"b 1 {spelling} 2", f"New York {spelling} 1 2"):
+        (tmp_path / "v").write_text(f"2 3\na 1 2 3\n{line}\n")
+        with pytest.raises(ValueError, match=r"v: vector 2, b'(b 1|New York).* is beyond all numbers of 64 bits"):
+            read_vectors(tmp_path / "v")
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32, np.float16])
+def test_what_the_matrix_cannot_hold_is_told_once(tmp_path, dtype, caplog):
+    (tmp_path / "v").write_text("4 2\n1e400 1 -inf\nb -2 nan\nc -1e39 inf\nd 1e40 1e5\n")
+    rows, vectors = read_vectors(tmp_path / "v", datatype=dtype)
+    with np.errstate(over="ignore"):
+        expected = np.array([[1, -np.inf], [-2, np.nan], [-1e39, np.inf], [1e40, 1e5]]).astype(dtype)
+    np.testing.assert_array_equal(vectors, expected)
+    assert list(rows) == ["1e400", "b", "c", "d"]
+    told = f"v: vector 3, 'c', holds -1e+39, too large for {np.dtype(dtype)}, and is infinite there"
+    assert len(caplog.records) == (dtype is not np.float64) and (told in caplog.text) == (dtype is not np.float64)
 
 
 UNUSUAL = "a 1 2\nNew York 3 4\r\nb\t 5\t6  \nc  7   nan\n . . 9 1e-40\nd -1 +2\t\r\ne 1 2"
