@@ -23,6 +23,9 @@ from fastsgns.interrupts import TERMINATED, terminations_interrupt
 __all__ = ["build_parser", "main"]
 
 EXIT_CODES = "exit status: 0 done, 1 failed, 2 wrong use, 130 interrupted, 143 terminated"
+READER_GONE = 141  # as shells have it of what SIGPIPE ends
+# Commands that leave files: what they print is a summary, which --quiet or a closed output may do without.
+WRITERS = ("train", "demo", "convert", "phrases", "plot", "explore")
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -105,7 +108,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        0, 1 when the work failed, 2 when the command line is wrong, 130 when interrupted by Ctrl-C, 143 by SIGTERM.
+        0, 1 when the work failed, 2 when the command line is wrong, 130 when interrupted by Ctrl-C, 141 when whoever
+        read the output has gone, 143 when ended by SIGTERM.
 
     Examples
     --------
@@ -117,21 +121,33 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
         with terminations_interrupt():
-            args = build_parser().parse_args(argv)
+            try:
+                args = build_parser().parse_args(argv)
+            except SystemExit:  # after --help or --version
+                flush_output()
+                raise
+            if sys.stdout is None and (args.command not in WRITERS or getattr(args, "json", False)):
+                raise UsageError("standard output is closed, and the answer would be lost: send it to a file or a pipe")
             with messages_told(args.verbose):
                 args.run(args)
-        if sys.stdout is not None:  # as it is where the caller has closed it
-            sys.stdout.flush()
+        flush_output()
         return 0
-    except BrokenPipeError:  # the reader, say `head`, has what it wants
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+    except BrokenPipeError:  # the reader, say `head`, has what it wants: no message, and the status tells that it left
+        if sys.stdout is not None:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return READER_GONE
     except (Exception, KeyboardInterrupt) as error:
         if "--debug" in argv[: argv.index("--") if "--" in argv else None]:
             traceback.print_exc()
         text, code = explained(error)
         print(f"fastsgns: error: {' '.join(text.split())}", file=sys.stderr)
         return code
+
+
+def flush_output() -> None:
+    """Write what was printed, so that what fails then is told."""
+    if sys.stdout is not None:  # as it is where the caller has closed it
+        sys.stdout.flush()
 
 
 def explained(error: BaseException) -> tuple[str, int]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import copy
+import sys
 from typing import Any, NoReturn, Protocol
 
 __all__ = [
@@ -48,6 +49,10 @@ class Parser(argparse.ArgumentParser):
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**{"allow_abbrev": False, "formatter_class": HelpFormatter, **options})
+
+    def _print_message(self, message: str, file: Any = None) -> None:
+        """--help and --version; argparse's own says nothing of what could not be written."""
+        print(message, end="", file=file or sys.stderr)
 
     def error(self, message: str) -> NoReturn:
         raise UsageError(f"{message} (see {self.prog} --help)")

@@ -299,7 +299,7 @@ def test_vectors_go_through_a_pipe(corpus, tmp_path):
 def test_closed_and_narrow_streams(corpus, tmp_path):
     command = f'"{sys.executable}" -m fastsgns train "{corpus}" -o m\u00e9 --epochs 1'
     env = {**os.environ, "PYTHONPATH": str(Path(fastsgns.__file__).parent.parent), "PYTHONIOENCODING": "ascii"}
-    for streams in ("", " >&-", " 2>&-"):
+    for streams in ("", " >&-", " 2>&-"):  # the model is there, whatever becomes of the summary
         process = subprocess.run(command + streams, shell=True, env=env, cwd=tmp_path, capture_output=True, check=False)
         assert (process.returncode, process.stderr) == (0, b"")
         assert process.stdout.startswith(b"m\\xe9: " if streams.strip() != ">&-" else b"")
@@ -322,9 +322,24 @@ def test_an_unknown_variant_is_a_line(corpus, tmp_path, capsys, monkeypatch):
 
 
 @pytest.mark.skipif(os.name != "posix", reason="pipes of POSIX")
-def test_a_reader_that_leaves_is_no_error(model, tmp_path):
-    process = as_module("neighbors", model, "topic0_0", cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-    process.stdout.close()
-    assert process.stderr.read() == ""
-    process.stderr.close()
-    assert process.wait() == 0
+@pytest.mark.parametrize("arguments", [("neighbors", "{model}", "topic0_0"), ("--help",)])
+def test_a_reader_that_leaves_ends_it_quietly_as_it_does_other_tools(arguments, model, tmp_path, monkeypatch):
+    arguments = [argument.format(model=model) for argument in arguments]
+    for unbuffered in ("", "1"):
+        monkeypatch.setenv("PYTHONUNBUFFERED", unbuffered)
+        process = as_module(*arguments, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        process.stdout.close()
+        assert process.stderr.read() == ""
+        process.stderr.close()
+        assert process.wait() == 141
+
+
+@pytest.mark.skipif(os.name != "posix", reason="shells of POSIX")
+@pytest.mark.parametrize("arguments", ["info", "neighbors {model} topic0_0", "train {corpus} -o m --json"])
+def test_answers_are_not_lost_in_a_closed_output(arguments, model, corpus, tmp_path):
+    command = f'"{sys.executable}" -m fastsgns {arguments.format(model=model, corpus=corpus)} >&-'
+    env = {**os.environ, "PYTHONPATH": str(Path(fastsgns.__file__).parent.parent)}
+    process = subprocess.run(command, shell=True, env=env, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert process.returncode == 2
+    assert process.stderr.startswith("fastsgns: error: standard output is closed") and process.stderr.count("\n") == 1
+    assert list(tmp_path.iterdir()) == []
