@@ -154,6 +154,8 @@ def check_files(args: argparse.Namespace) -> None:
     outputs = [path for path in (None if to_stdout else args.output, args.report) if path is not None]
     for path in outputs:
         check_output(path, args.corpus)
+        if args.init_vectors is not None:
+            check_output(path, [args.init_vectors], "the file of --init-vectors")
     check_name(args.output, args.format)
     written = [Path(path).resolve() for path in (*outputs, args.checkpoint, args.corpus_cache) if path is not None]
     if len(set(written)) < len(written):

@@ -198,6 +198,8 @@ def test_info_prints_the_configuration(capsys):
         (["train", "{corpus}", "-o", "{folder}/none/m"], ["none", "no such directory"]),
         (["train", "{corpus}", "-o", "{corpus}"], ["part of the corpus"]),
         (["train", "{folder}", "-o", "{corpus}"], ["part of the corpus"]),
+        (["train", "{corpus}", "-o", "{model}", "--init-vectors", "{model}"], ["model.saf", "of --init-vectors"]),
+        (["train", "{corpus}", "-o", "m", "--report", "{model}", "--init-vectors", "{model}"], ["of --init-vectors"]),
         (["train", "{corpus}", "-o", "{folder}/m", "--report", "{folder}/m"], ["overwrite"]),
         (["train", "{corpus}", "-o", "{folder}/m", "--corpus-cache", "{folder}/m"], ["overwrite"]),
         (["train", "{corpus}", "-o", ""], ["is a directory"]),
@@ -216,11 +218,11 @@ def test_info_prints_the_configuration(capsys):
     ],
 )
 def test_bad_use_is_refused_before_any_work(arguments, words, corpus, model, capsys):
-    before = corpus.read_bytes()
+    before = corpus.read_bytes(), model.read_bytes()
     places = {"corpus": corpus, "model": model, "folder": corpus.parent}
     message = refused(capsys, *(argument.format(**places) for argument in arguments))
     assert all(word in message for word in words), message
-    assert corpus.read_bytes() == before
+    assert (corpus.read_bytes(), model.read_bytes()) == before
     assert sorted(corpus.parent.iterdir()) == [corpus, model]
 
 
