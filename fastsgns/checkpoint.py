@@ -22,11 +22,12 @@ from numpy.typing import NDArray
 from fastsgns import formats, memory
 from fastsgns.config import SIMD
 from fastsgns.corpus import Corpus
+from fastsgns.files import check_place
 from fastsgns.options import TrainingOptions
 from fastsgns.trainer import NO_COUNTS, UNIT_WORDS, RunState, TrainingResult, check_finite
 from fastsgns.vocabulary import Vocabulary
 
-__all__ = ["CheckpointFile", "checksum", "identity", "parse_every", "text_identity"]
+__all__ = ["CheckpointFile", "check_path", "checksum", "identity", "parse_every", "text_identity"]
 
 logger = logging.getLogger(__name__)
 
@@ -246,12 +247,15 @@ def check_path(path: Path) -> None:
     ValueError
         If there is one that is no checkpoint.
     """
-    if path.is_dir():
-        raise IsADirectoryError(errno.EISDIR, "checkpoint is a folder", str(path))
-    if not path.parent.is_dir():
-        raise FileNotFoundError(errno.ENOENT, "there is no folder for the checkpoint", str(path.parent))
-    if not os.access(path.parent, os.W_OK):
-        raise PermissionError(errno.EACCES, "nothing can be written to the checkpoint's folder", str(path.parent))
+    if os.path.isdir(path):  # pathlib's own raises for long names
+        raise IsADirectoryError(errno.EISDIR, "checkpoint is a folder: name a file", str(path))
+    if not os.path.isdir(path.parent):
+        raise FileNotFoundError(errno.ENOENT, "there is no folder for the checkpoint: make it first", str(path.parent))
+    try:
+        check_place(path)
+    except OSError as error:
+        text = f"no checkpoint can be written there ({error.strerror}): choose another place"
+        raise OSError(error.errno, text, str(path)) from error
     if path.is_file() and path.stat().st_size:
         try:
             formats.load_tensors(path, KIND, mmap="r")

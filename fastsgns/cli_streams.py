@@ -19,7 +19,7 @@ from typing import Any
 
 from fastsgns.cli_parser import UsageError
 from fastsgns.conversion import load_vectors as load_any
-from fastsgns.files import write_file
+from fastsgns.files import check_place, write_file
 from fastsgns.keyedvectors import KeyedVectors
 
 __all__ = [
@@ -56,12 +56,8 @@ def check_output(path: str, sources: Sequence[str], what: str = "part of the cor
         raise UsageError(f"{target}: is a directory; name a file")
     if not os.path.isdir(target.parent):
         raise UsageError(f"{target.parent}: no such directory; make it first")
-    try:  # for permissions do not tell all: of names too long, or of /proc
-        if target.is_file():
-            tempfile.TemporaryFile(dir=target.resolve().parent).close()  # will be replaced by a new file there
-        elif not target.exists():
-            target.resolve().open("xb").close()
-            target.resolve().unlink()
+    try:
+        check_place(target)
         if target.exists() and not os.access(target, os.W_OK):
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
     except OSError as error:

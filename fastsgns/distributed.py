@@ -112,6 +112,8 @@ def train(
         check_integer("round_words", round_words, 1, 2**40)
     check_real("start_timeout", start_timeout, 0.0)
     model = check_parameters(parameters)
+    if model.checkpoint is not None:
+        checkpoint.check_path(Path(model.checkpoint))
     ray = cluster.connect(address)
     num_workers = num_workers or max(1, sum(node["Alive"] and "CPU" in node["Resources"] for node in ray.nodes()))
     text = cut(corpus, column, shares_of(model) or SHARES_A_WORKER * num_workers, num_workers)

@@ -10,6 +10,7 @@ import re
 import secrets
 import shutil
 import stat
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ try:
 except ImportError:  # Windows: what a killed process left is not cleared there
     fcntl = None  # type: ignore[assignment]
 
-__all__ = ["NewFile", "PathLike", "check_space", "new_file", "write_file"]
+__all__ = ["NewFile", "PathLike", "check_place", "check_space", "new_file", "write_file"]
 
 PathLike = str | os.PathLike[str]
 
@@ -176,6 +177,23 @@ def write_file(path: PathLike, data: bytes) -> None:
     """Write bytes as a file, whole or not at all: see `new_file`."""
     with new_file(path, len(data)) as file:
         file.write(data)
+
+
+def check_place(path: PathLike) -> None:
+    """OSError if no file can be written to a path, found by trying, and nothing changes: permissions do not tell all.
+
+    Examples
+    --------
+    >>> check_place("no such folder/vectors.txt")  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+    FileNotFoundError: [Errno 2] No such file or directory: ...
+    """
+    target = Path(path)
+    if target.is_file():
+        tempfile.TemporaryFile(dir=target.resolve().parent).close()  # will be replaced by a new file there
+    elif not target.exists():
+        target.resolve().open("xb").close()
+        target.resolve().unlink()
 
 
 def check_space(path: PathLike, size: int) -> None:

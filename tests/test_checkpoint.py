@@ -216,8 +216,22 @@ def test_places_where_no_checkpoint_can_be(tmp_path):
         run(checkpoint=tmp_path)
     with pytest.raises(FileNotFoundError, match="no folder for the checkpoint"):
         run(checkpoint=tmp_path / "nowhere" / "run.ckpt")
+    with pytest.raises(OSError, match=r"no checkpoint can be written there \(.*\): choose another place: '.*/x{300}'"):
+        run(checkpoint=tmp_path / ("x" * 300))
     with pytest.raises(ValueError, match="give each its own file"):
         model(tmp_path, corpus_cache=tmp_path / "run.ckpt")
+
+
+@pytest.mark.skipif(not os.path.isdir("/proc/self"), reason="/proc, where root can write no file either")
+def test_places_are_looked_at_before_any_text_is_read():
+    def sentences():
+        raise AssertionError("it reads")
+        yield
+
+    with pytest.raises(OSError, match=r"written there .*choose another place: '/proc/run\.ckpt'"):
+        Word2Vec(sentences(), checkpoint="/proc/run.ckpt")
+    with pytest.raises(FileNotFoundError, match="make it first: '/proc/none'"):
+        Word2Vec(sentences(), checkpoint="/proc/none/run.ckpt")
 
 
 def test_short_epochs_leave_checkpoints_too(tmp_path):
