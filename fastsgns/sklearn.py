@@ -225,6 +225,8 @@ negative_sharing, deterministic
             )
         if isinstance(X, np.ndarray) and X.ndim == 2 and X.shape[1] == 1 and X.dtype.kind in "UO":
             raise ValueError(f"X of shape {X.shape} is a column: give its documents, X[:, 0]")
+        if isinstance(X, np.ndarray) and X.ndim == 0:
+            raise ValueError(f"X={X!r} is an array of no dimensions: give a list of documents, [X.item()]")
         if not isinstance(X, Iterable):
             raise ValueError(f"X={X!r} must be an iterable of documents, strings or lists of tokens")
         if hasattr(X, "to_pylist"):  # pyarrow's strings are no str
@@ -234,15 +236,28 @@ negative_sharing, deterministic
 
     def _analyzed(self, X: Iterable[Any], analyze: Callable[[Any], Iterable[Any]]) -> Iterator[list[Any]]:
         for number, document in enumerate(X):
-            if callable(self.analyzer) or isinstance(document, (str, bytes)):
+            if callable(self.analyzer):
+                tokens = list(analyze(document))
+                check_tokens(number, tokens)
+                yield tokens
+                continue
+            if isinstance(document, np.ndarray) and document.ndim == 0:
+                document = document.item()
+            if isinstance(document, (bytearray, memoryview)):
+                document = bytes(document)
+            if isinstance(document, (str, bytes)):
+                check_utf8(number, document)
                 yield list(analyze(document))
-            elif isinstance(document, np.ndarray) and document.ndim and document.dtype.kind not in "iuUO":
+            elif isinstance(document, np.ndarray) and document.dtype.kind not in "iuUO":
+                remedy = "numpy.char.decode(array)" if document.dtype.kind == "S" else "array.astype(numpy.int64)"
                 raise ValueError(
                     f"document {number} is an array of {document.dtype}: tokens must be strings or integers; "
-                    "give array.astype(numpy.int64)"
+                    f"give {remedy}"
                 )
             elif isinstance(document, Iterable) and not isinstance(document, Mapping):
-                yield document.tolist() if isinstance(document, np.ndarray) else list(document)
+                tokens = document.tolist() if isinstance(document, np.ndarray) else list(document)
+                check_tokens(number, tokens)
+                yield tokens
             else:
                 raise ValueError(
                     f"document {number} is {document!r}: it must be a string or a list of tokens; "
@@ -269,6 +284,33 @@ negative_sharing, deterministic
         if len(self.components_):
             means -= means @ self.components_.T @ self.components_
         return means
+
+
+def check_utf8(number: int, document: str | bytes) -> None:
+    """ValueError for bytes that are no text."""
+    try:
+        if isinstance(document, bytes):
+            document.decode()
+    except UnicodeDecodeError as error:
+        raise ValueError(
+            f"document {number}, {document[:40]!r}, is bytes that are not UTF-8: {error.reason} at byte {error.start}; "
+            "give text, document.decode(encoding), or document.decode(errors='replace')"
+        ) from None
+
+
+def check_tokens(number: int, tokens: list[Any]) -> None:
+    """ValueError for tokens that can be no keys, as lists are."""
+    if set(map(type, tokens)) <= {str, int}:
+        return
+    for token in tokens:
+        try:
+            hash(token)
+        except TypeError:
+            raise ValueError(
+                f"document {number} holds a {type(token).__name__} among its tokens, {token!r:.60}: a document must be "
+                "a string or a flat list of strings or integers; give [token for part in document for token in part], "
+                "or a document for each part"
+            ) from None
 
 
 def principal_components(means: NDArray[np.float32], count: int) -> NDArray[np.float32]:

@@ -156,6 +156,13 @@ def test_a_generator_is_read_once():
         (np.zeros((3, 2)), ValueError, "document 0 is an array of float64"),
         ([{"text": "red green"}], ValueError, "document 0 is {'text'"),
         (np.array([["red green"], ["blue"]]), ValueError, r"give its documents, X\[:, 0\]"),
+        ([["red"], ["red", ["green", "blue"]]], ValueError, r"document 1 holds a list .*\['green', 'blue'\]: "),
+        ([["red", np.array(["green"])]], ValueError, "document 0 holds a ndarray among its tokens"),
+        (np.zeros((2, 3, 4), int), ValueError, r"document 0 holds a list .*\[0, 0, 0, 0\]"),
+        (["red", b"red \xff"], ValueError, r"document 1, b'red .xff', is bytes .* at byte 4; give text, .*decode"),
+        (np.array("red green"), ValueError, r"X=array\('red green'.* no dimensions: .*\[X.item\(\)\]"),
+        (["red", np.array(5)], ValueError, "document 1 is 5: it must be a string or a list of tokens"),
+        ([np.array([b"red"])], ValueError, r"document 0 is an array of \|S3: .*numpy.char.decode"),
         (["rare words"], ValueError, "min_count=5"),
         ([], ValueError, "empty"),
     ],
@@ -163,6 +170,24 @@ def test_a_generator_is_read_once():
 def test_what_is_no_document(documents, error, message):
     with pytest.raises(error, match=message):
         small().fit(documents)
+
+
+def test_what_is_no_document_of_given_vectors_is_told_too(wv):
+    made = Word2VecVectorizer(vectors=wv).fit(["w1"])
+    with pytest.raises(ValueError, match="document 1 holds a list among its tokens"):
+        made.transform(["w1", [["w1"], ["w2"]]])
+    with pytest.raises(ValueError, match=r"document 0, b'.xff', is bytes that are not UTF-8"):
+        made.transform([b"\xff"])
+    with pytest.raises(ValueError, match="document 0 holds a list among its tokens"):
+        Word2VecVectorizer(vectors=wv, analyzer=lambda document: [document.split()]).fit(["w1"])
+    with pytest.raises(ValueError, match="array of no dimensions"):
+        made.transform(np.array("w1 w2"))
+
+
+def test_text_in_other_objects_is_text(wv):
+    made = Word2VecVectorizer(vectors=wv).fit(["w1"])
+    wanted = made.transform(["w1 w2"] * 3)
+    assert np.array_equal(made.transform([np.array("w1 w2"), bytearray(b"w1 w2"), memoryview(b"w1 w2")]), wanted)
 
 
 def test_tables_are_refused():
