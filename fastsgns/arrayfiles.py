@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import io
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -198,6 +199,8 @@ def write_array_file(path: PathLike, vectors: KeyedVectors, kind: str, words: Pa
     ------
     ValueError
         If a word holds a line end, or (.npz) ends in NUL.
+    FileExistsError
+        If a file of other content is where the words go by default, and no matrix that it may be of at `path`.
 
     Examples
     --------
@@ -211,6 +214,8 @@ def write_array_file(path: PathLike, vectors: KeyedVectors, kind: str, words: Pa
     path, written = Path(path), [Path(path)]
     keys, matrix = vectors.index_to_key, vectors.vectors
     texts = word_lines(path, keys) if kind != "npz" else b""
+    if kind != "npz" and words is None:
+        check_beside(path, texts)
     with new_file(path) as file:
         with compressing(file, path) as out:
             if kind == "npy":
@@ -223,6 +228,14 @@ def write_array_file(path: PathLike, vectors: KeyedVectors, kind: str, words: Pa
             written.append(Path(words) if words is not None else words_path(path))
             write_file(written[1], texts)
     return written
+
+
+def check_beside(path: Path, texts: bytes) -> None:
+    """Refuse to replace a list of words that nobody named, unless its matrix is replaced with it, or it is the same."""
+    beside = words_path(path)
+    if not path.exists() and beside.is_file() and beside.read_bytes() != texts:
+        text = f"is there already, and the words of {path.name} go there: move it away, or name the output otherwise"
+        raise FileExistsError(errno.EEXIST, text, str(beside))
 
 
 def attribute_arrays(path: Path, vectors: KeyedVectors) -> dict[str, NDArray[Any]]:

@@ -127,6 +127,25 @@ def test_neither_file_of_a_matrix_overwrites_what_is_read(model, tmp_path, capsy
 
 
 @pytest.mark.parametrize(
+    ("name", "to"), [("v.npy", "npy"), ("v.npy.gz", "npy"), ("v.safetensors", "plain-safetensors")]
+)
+def test_a_list_of_words_that_is_of_nothing_replaced_stays(name, to, model, tmp_path, capsys):
+    words, target = tmp_path / "v.words.txt", tmp_path / name
+    words.write_text("my own list\n")
+    code, printed, err = run(capsys, "convert", model, target, "--to", to)
+    assert (code, printed) == (1, "") and f"{words}: is there already, and the words of {name} go there: move it" in err
+    assert words.read_text() == "my own list\n" and list(tmp_path.iterdir()) == [words]
+    words.unlink()
+    assert run(capsys, "convert", model, target, "--to", to, "--quiet")[0] == 0
+    kept = words.read_bytes()
+    words.write_text("of the matrix beside it\n")  # a pair is replaced as one
+    assert run(capsys, "convert", model, target, "--to", to, "--quiet")[0] == 0
+    assert words.read_bytes() == kept
+    target.unlink()
+    assert run(capsys, "convert", model, target, "--to", to, "--quiet")[0] == 0  # the very same words
+
+
+@pytest.mark.parametrize(
     ("packer", "unpacker"), [(gzip.compress, "zcat"), (bz2.compress, "bzcat"), (lzma.compress, "xzcat")]
 )
 @pytest.mark.parametrize("command", ["train", "phrases"])
