@@ -15,7 +15,7 @@ from typing import Any
 
 from tqdm import tqdm
 
-from fastsgns import cli_completion, cli_convert, cli_phrases, cli_pictures, cli_queries, cli_train
+from fastsgns import cli_completion, cli_convert, cli_phrases, cli_pictures, cli_queries, cli_train, layout
 from fastsgns.cli_parser import CommandParser, Parser, UsageError
 from fastsgns.config import __version__
 from fastsgns.interrupts import TERMINATED, terminations_interrupt
@@ -82,10 +82,13 @@ class LogLine(logging.Handler):
 
 @contextmanager
 def messages_told(verbose: bool) -> Iterator[None]:
-    """Warnings, and what is logged, as a line each."""
+    """Warnings, and what is logged, as a line each; at a terminal the wait for a map too, which has no bar."""
     log, handler = logging.getLogger("fastsgns"), LogLine()
-    before = log.level, log.propagate
+    waits = logging.getLogger(layout.__name__)
+    before, waits_before = (log.level, log.propagate), waits.level
     log.addHandler(handler)
+    if sys.stderr is not None and sys.stderr.isatty():
+        waits.setLevel(logging.INFO)
     log.propagate = False
     log.setLevel(logging.INFO if verbose else logging.WARNING)
     try:
@@ -94,7 +97,9 @@ def messages_told(verbose: bool) -> Iterator[None]:
             yield
     finally:
         log.removeHandler(handler)
-        log.level, log.propagate = before
+        log.propagate = before[1]
+        log.setLevel(before[0])
+        waits.setLevel(waits_before)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable
 from typing import Any
 
@@ -15,9 +16,13 @@ from fastsgns.vectorstore import VectorStore
 
 __all__ = ["METHODS", "MOST_COLORS", "choose_rows", "cluster", "lay_out", "sensible_clusters"]
 
+logger = logging.getLogger(__name__)
+
 METHODS = ("pca", "tsne", "umap")
 # Where more threads help, and fewer rounds must do: minutes are long enough.
 LARGE = 5000
+# By t-SNE of so many: see docs/pictures.md.
+SECONDS_A_WORD = 0.008
 # Neighbours that t-SNE (as its perplexity) and UMAP look at: their authors' defaults.
 TSNE_NEIGHBORS, UMAP_NEIGHBORS = 30, 15
 # The most frequent words decide where the clusters are; all others join them.
@@ -96,6 +101,10 @@ def lay_out(vectors: NDArray[Any], method: str, seed: int) -> NDArray[np.float32
     units = unit_rows(vectors).astype(np.float32, copy=False)
     places = plane_of_variance(units)
     if engine is not None and len(units) > 4:
+        wait = "" if method != "tsne" else f", some {SECONDS_A_WORD * len(units):.0f} s of processor time"
+        if len(units) > LARGE:
+            wait += ", and no progress is shown; fewer words or pca take less"
+        logger.info("laying out %s words by %s%s", f"{len(units):,}", method, wait)
         spread = float(places[:, 0].std()) or 1.0
         if method == "tsne":
             from threadpoolctl import threadpool_limits  # scikit-learn needs it too

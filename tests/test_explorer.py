@@ -1,13 +1,15 @@
 """The explorer's page: what it holds, and in a Chromium what it shows beside what Python computes."""
 
+import logging
 import os
 import re
 import shutil
+import sys
 
 import numpy as np
 import pytest
 
-from fastsgns import KeyedVectors, cli, explorer
+from fastsgns import KeyedVectors, cli, explorer, layout
 
 ODD = [
     "</script><script>alert(1)</script>", "<b>bold</b>", '"quoted"', "it's & that", "{{js}}", "😀", "北京", "a b",
@@ -255,6 +257,35 @@ def test_without_scikit_learn_auto_is_pca_with_a_warning(wv, tmp_path, monkeypat
     monkeypatch.setattr(explorer, "find_spec", lambda name: None)
     with pytest.warns(UserWarning, match=r"fastsgns\[plot\]"):
         assert "map by PCA" in wv.explore(tmp_path / "page.html").read_text(encoding="utf-8")
+
+
+def test_a_map_that_takes_minutes_is_told_of(wv, tmp_path, monkeypatch, capsys, caplog):
+    pytest.importorskip("sklearn")
+    told = []
+
+    class TSNE:
+        def __init__(self, **options):
+            pass
+
+        def fit_transform(self, units):
+            told.append(caplog.text + capsys.readouterr().err)  # what is told before the work
+            return units[:, :2]
+
+    monkeypatch.setattr(layout, "import_engine", lambda method: TSNE)
+    with caplog.at_level(logging.INFO, "fastsgns"):
+        wv.explore(tmp_path / "page.html", method="tsne")
+        monkeypatch.setattr(layout, "LARGE", 300)
+        wv.explore(tmp_path / "page.html", method="tsne")
+    assert "laying out 400 words by tsne, some 3 s of processor time\n" in told[0]
+    assert "laying out 400 words by tsne, some 3 s of processor time, and no progress is shown; fewer" in told[1]
+    caplog.clear()
+    wv.save(tmp_path / "vectors")
+    for is_terminal in (True, False):
+        monkeypatch.setattr(sys.stderr, "isatty", lambda answer=is_terminal: answer, raising=False)
+        command = ["explore", str(tmp_path / "vectors"), "-o", str(tmp_path / "page.html"), "--method", "tsne"]
+        assert cli.main(command) == 0
+        assert ("fastsgns: laying out 400 words by tsne, some 3 s" in told[-1]) == is_terminal
+    assert logging.getLogger(layout.__name__).level == logging.NOTSET
 
 
 def test_the_command_writes_a_page_or_a_line(wv, tmp_path, capsys):
