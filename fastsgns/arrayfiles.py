@@ -5,8 +5,12 @@ from __future__ import annotations
 import contextlib
 import errno
 import io
+import lzma
+import math
+import tokenize
 import zipfile
-from collections.abc import Iterator, Mapping, Sequence
+import zlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any, cast
 
@@ -16,12 +20,31 @@ from safetensors import SafetensorError, safe_open
 
 from fastsgns import memory
 from fastsgns.files import PathLike, new_file, write_file
-from fastsgns.formats import compressing, save_tensors, write_arrays
+from fastsgns.formats import TYPES, compressing, save_tensors, write_arrays
 from fastsgns.keyedvectors import KeyedVectors
 
-__all__ = ["read_npy", "read_npz", "read_plain_safetensors", "words_path", "write_array_file"]
+__all__ = [
+    "damage_told",
+    "read_header",
+    "read_npy",
+    "read_npz",
+    "read_plain_safetensors",
+    "words_path",
+    "write_array_file",
+]
 
 COUNTS = "counts"
+# What zipfile and NumPy raise for damaged files: RuntimeError for one that seems encrypted, SystemError for characters
+# beyond Unicode.
+DAMAGED = (
+    ValueError, EOFError, KeyError, TypeError, OverflowError, SyntaxError, tokenize.TokenError, RuntimeError,
+    SystemError, zipfile.BadZipFile, zlib.error, lzma.LZMAError,
+)  # fmt: skip
+# By version of NumPy's format.
+HEADERS: dict[tuple[int, int], Callable[[Any], Any]] = {
+    (1, 0): np.lib.format.read_array_header_1_0,
+    (2, 0): np.lib.format.read_array_header_2_0,
+}
 
 
 def words_path(path: PathLike) -> Path:
@@ -105,12 +128,16 @@ def read_npz(path: PathLike) -> KeyedVectors:
     path = Path(path)
     with damage_told(path):
         with zipfile.ZipFile(path) as archive:
+            for entry in archive.infolist():
+                with archive.open(entry) as file:
+                    shape, dtype = read_header(file)
+                declared = math.prod(shape) * dtype.itemsize  # which NumPy allocates before it reads
+                if declared > entry.file_size and not dtype.hasobject:
+                    raise ValueError(f"{entry.filename} is too short for an array of shape {shape} and {dtype}")
             size = sum(entry.file_size for entry in archive.infolist())
         memory.require(size, f"{path}, read as a whole", "free some memory first")
         with np.load(path, allow_pickle=False) as arrays:
             found = {name: arrays[name] for name in arrays.files}
-            if not all(isinstance(array, np.ndarray) for array in found.values()):
-                raise ValueError("what it holds are no arrays")
     matrix = only(path, "vectors", {name: array for name, array in found.items() if array.ndim == 2})
     words = only(path, "words", {name: array for name, array in found.items() if array.ndim == 1 and name != COUNTS})
     if words.dtype.kind not in "Uiu":
@@ -119,7 +146,9 @@ def read_npz(path: PathLike) -> KeyedVectors:
     if counts is not None and counts.dtype.kind not in "iu":
         raise ValueError(f"{path}: its counts are of {counts.dtype}, not whole numbers")
     check_matrix(path, matrix)
-    return as_vectors(path, words.tolist(), matrix, counts)
+    with damage_told(path):
+        keys = words.tolist()
+    return as_vectors(path, keys, matrix, counts)
 
 
 def only(path: Path, name: str, arrays: Mapping[str, NDArray[Any]], remedy: str = "") -> NDArray[Any]:
@@ -159,6 +188,8 @@ def read_plain_safetensors(path: PathLike, words: PathLike | None = None, tensor
                 there = ", ".join(map(repr, matrices)) or "none"
                 raise ValueError(f"which tensor holds the vectors? Name one of its matrices: {there}")
             view = tensors.get_slice(tensor)
+            if view.get_dtype() not in TYPES:
+                raise ValueError(f"tensor {tensor!r} is of type {view.get_dtype()}: convert it to F32 first")
             size = 8 * int(np.prod(view.get_shape()))
             memory.require(size, f"{path}, tensor {tensor!r}", "free some memory first")
             matrix = tensors.get_tensor(tensor)
@@ -172,8 +203,14 @@ def read_plain_safetensors(path: PathLike, words: PathLike | None = None, tensor
 def damage_told(path: Path) -> Iterator[None]:
     try:
         yield
-    except (ValueError, EOFError, KeyError, zipfile.BadZipFile, NotImplementedError, SyntaxError) as error:
+    except DAMAGED as error:
         raise ValueError(f"{path}: not NumPy arrays, or damaged: {error}") from error
+
+
+def read_header(file: IO[bytes]) -> tuple[tuple[int, ...], np.dtype[Any]]:
+    """Shape and type of the array in NumPy's format that a file begins with."""
+    shape, _, dtype = HEADERS[np.lib.format.read_magic(file)](file)
+    return shape, dtype
 
 
 def write_array_file(path: PathLike, vectors: KeyedVectors, kind: str, words: PathLike | None = None) -> list[Path]:

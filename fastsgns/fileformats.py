@@ -128,7 +128,7 @@ def safetensors_kind(path: Path, start: bytes, rest: bytes) -> str:
         raise ValueError(f"{path}: not a safetensors file, or damaged: {error}") from error
     if kind is None:
         return "plain-safetensors"
-    if kind not in NATIVE_KINDS:
+    if not isinstance(kind, str) or kind not in NATIVE_KINDS:
         raise ValueError(f"{path}: holds kind={kind!r}, which a later fastsgns may know")
     return NATIVE_KINDS[kind]
 

@@ -11,7 +11,7 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 
 from fastsgns import cache, formats
-from fastsgns.arrayfiles import read_words, words_path
+from fastsgns.arrayfiles import damage_told, read_header, read_words, words_path
 from fastsgns.fileformats import NATIVE_KINDS, detect, random_access
 from fastsgns.files import PathLike
 from fastsgns.formats import open_binary
@@ -137,10 +137,8 @@ def first_keys(tensors: Mapping[str, Any]) -> list[Any]:
 
 
 def of_npy(file: Path, path: Path) -> dict[str, Any]:
-    try:
+    with damage_told(path):
         matrix = np.load(file, mmap_mode="r", allow_pickle=False)
-    except (ValueError, EOFError, SyntaxError) as error:
-        raise ValueError(f"{path}: not a NumPy array, or damaged: {error}") from error
     return of_matrix(path, matrix.shape, str(matrix.dtype))
 
 
@@ -171,15 +169,11 @@ def of_matrix(path: Path, shape: Any, kind: str) -> dict[str, Any]:
 
 def of_npz(file: Path, path: Path) -> dict[str, Any]:
     arrays: dict[str, Any] = {}
-    try:
-        with zipfile.ZipFile(file) as archive:
-            for name in archive.namelist():
-                with archive.open(name) as entry:
-                    version = np.lib.format.read_magic(entry)
-                    shape, _, dtype = HEADERS[version](entry)
-                    arrays[name.removesuffix(".npy")] = {"shape": list(shape), "type": str(dtype)}
-    except (ValueError, EOFError, KeyError, zipfile.BadZipFile, NotImplementedError, SyntaxError) as error:
-        raise ValueError(f"{path}: not NumPy arrays, or damaged: {error}") from error
+    with damage_told(path), zipfile.ZipFile(file) as archive:
+        for name in archive.namelist():
+            with archive.open(name) as entry:
+                shape, dtype = read_header(entry)
+                arrays[name.removesuffix(".npy")] = {"shape": list(shape), "type": str(dtype)}
     matrices = [name for name, array in arrays.items() if len(array["shape"]) == 2]
     told: dict[str, Any] = {"arrays": arrays, "counts": "counts" in arrays}
     if "vectors" in matrices or len(matrices) == 1:
@@ -188,23 +182,20 @@ def of_npz(file: Path, path: Path) -> dict[str, Any]:
     return told
 
 
-HEADERS: dict[tuple[int, int], Callable[[Any], Any]] = {
-    (1, 0): np.lib.format.read_array_header_1_0,
-    (2, 0): np.lib.format.read_array_header_2_0,
-}
-
-
 def of_corpus_cache(file: Path, path: Path) -> dict[str, Any]:
     header = cache.read_header(file)
-    description = header["description"]
-    return {
-        "corpus_words": header["raw_words"],
-        "kept_words": header["n_tokens"],
-        "sentences": header["sentences"],
-        "words": header["n_words"],
-        "sources": [source for source, _, _ in description["sources"]],
-        "rules": description["rules"],
-    }
+    try:
+        description = header["description"]
+        return {
+            "corpus_words": header["raw_words"],
+            "kept_words": header["n_tokens"],
+            "sentences": header["sentences"],
+            "words": header["n_words"],
+            "sources": [source for source, _, _ in description["sources"]],
+            "rules": description["rules"],
+        }
+    except (KeyError, TypeError, ValueError) as error:
+        raise ValueError(f"{path}: damaged: {error}") from error
 
 
 READERS: dict[str, Callable[[Path, Path], dict[str, Any]]] = {

@@ -1,18 +1,21 @@
 """Vectors from every format into every other, what is left out on the way, and files that are none of them."""
 
 import bz2
+import contextlib
 import gzip
 import io
+import json
 import lzma
 import os
 import threading
 import zipfile
+from pathlib import Path
 
 import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
-from fastsgns import KeyedVectors, Word2Vec, arrayfiles, conversion
+from fastsgns import KeyedVectors, Word2Vec, arrayfiles, cache, conversion
 from fastsgns.conversion import SOURCES, TARGETS, convert, load_vectors
 from fastsgns.fileformats import VECTOR_FORMATS, detect
 from fastsgns.fileinfo import describe
@@ -292,6 +295,77 @@ def test_damaged_array_files_are_told_in_words(tmp_path):
     (tmp_path / "huge.safetensors").write_bytes(b"\xff" * 7 + b"\x7f" + b'{"a":1}')
     with pytest.raises(ValueError, match=r"huge\.safetensors is damaged: "):
         describe(tmp_path / "huge.safetensors")
+
+
+def npz(**members):
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in members.items():
+            archive.writestr(f"{name}.npy", content)
+    return file.getvalue()
+
+
+def declared(shape):
+    """The beginning of a file of NumPy's format."""
+    file = io.BytesIO()
+    np.lib.format.write_array_header_1_0(file, {"descr": "<f4", "fortran_order": False, "shape": shape})
+    return file.getvalue()
+
+
+def with_bit(data, place, bit):
+    return data[:place] + bytes([data[place] | bit]) + data[place + 1 :]
+
+
+def of_type(kind, size):
+    """A matrix in safetensors of a type that NumPy lacks."""
+    head = json.dumps({"vectors": {"dtype": kind, "shape": [2, 2], "data_offsets": [0, size]}}).encode()
+    return len(head).to_bytes(8, "little") + head + bytes(size)
+
+
+SOUND = npz(vectors=npy(np.eye(2)), words=npy(np.array(["a", "b"])))
+BAD_ARRAYS = {
+    "shape.npz": npz(vectors=declared((2, 10**12)), words=npy(np.array(["a", "b"]))),
+    "brackets.npy": npy(np.eye(2)).replace(b"(2, 2)", b"((((2,"),
+    "brackets.npz": npz(vectors=npy(np.eye(2)).replace(b"(2, 2)", b"((((2,"), words=npy(np.array(["a", "b"]))),
+    "character.npz": npz(vectors=npy(np.eye(2)), words=npy(np.array(["a", "b"])).replace(b"b\0\0\0", b"b\0\0\x7f")),
+    "locked.npz": with_bit(with_bit(SOUND, 6, 1), SOUND.index(b"PK\1\2") + 8, 1),
+    "deflated.npz": with_bit(SOUND, 30 + len("vectors.npy"), 0x06),
+    "float8.safetensors": of_type("F8_E4M3", 4),
+}
+
+
+@pytest.mark.parametrize("name", BAD_ARRAYS)
+def test_strangers_arrays_are_refused_in_one_way(name, tmp_path):
+    path, words = tmp_path / name, tmp_path / Path(name).with_suffix(".words.txt")
+    path.write_bytes(BAD_ARRAYS[name])
+    words.write_text("a\nb\n")
+    with pytest.raises(ValueError, match=name) as raised:
+        load_vectors(path)
+    assert "such file" not in str(raised.value)
+    with contextlib.suppress(ValueError):
+        describe(path)
+
+
+@pytest.mark.parametrize("described", [None, [], 1, {}, {"sources": None, "rules": 1}, {"sources": [1], "rules": 1}])
+def test_corpus_caches_that_say_nonsense_are_refused(described, tmp_path):
+    text, cache_file = tmp_path / "t.txt", tmp_path / "cache"
+    text.write_text("a b c d\n" * 5, encoding="ascii")
+    Word2Vec(workers=1, corpus_cache=cache_file).build_vocab(corpus_file=text)
+    whole = cache_file.read_bytes()
+    magic, _, at, _ = cache.PREAMBLE.unpack(whole[: cache.PREAMBLE.size])
+    header = json.dumps({**json.loads(whole[at:]), "description": described}).encode()
+    preamble = cache.PREAMBLE.pack(magic, at + len(header), at, len(header))
+    cache_file.write_bytes(preamble + whole[cache.PREAMBLE.size : at] + header)
+    with pytest.raises(ValueError, match="cache: damaged"):
+        describe(cache_file)
+
+
+@pytest.mark.parametrize("kind", ["[]", "{}"])
+def test_kinds_that_are_no_names_are_refused(kind, tmp_path):
+    metadata = json.dumps({"__metadata__": {"fastsgns": f'{{"kind": {kind}}}'}}).encode()
+    (tmp_path / "f").write_bytes(len(metadata).to_bytes(8, "little") + metadata)
+    with pytest.raises(ValueError, match="a later fastsgns may know"):
+        describe(tmp_path / "f")
 
 
 @pytest.mark.parametrize("kind", ["npy", "plain-safetensors"])
