@@ -140,9 +140,15 @@ def load_text(model, folder, monkeypatch):
     return lambda: KeyedVectors.load_word2vec_format(path)
 
 
+def load(model, folder, monkeypatch):
+    monkeypatch.setattr(formats, "READ_BYTES", 1)
+    KeyedVectors.from_arrays(range(2_000_000), np.zeros((2_000_000, 1), np.float32)).save(folder / "loaded")
+    return lambda: KeyedVectors.load(folder / "loaded")
+
+
 WORKS = [
     scan_plain, scan_compressed, scan_pipe, scan_silent_pipe, read_generator, read_lines_of_pipe, read_matrix,
-    count_phrases, join_phrases, train, train_long_units, save, save_text, load_text,
+    count_phrases, join_phrases, train, train_long_units, save, save_text, load, load_text,
 ]  # fmt: skip
 # What has temporary files, or threads, or a model; the mere reading ends with the process.
 TERMINATED = [scan_pipe, join_phrases, train, save, save_text]

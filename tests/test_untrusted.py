@@ -148,6 +148,16 @@ def test_checkpoints_beyond_the_end(tmp_path, change):
         train(tmp_path / "run.ckpt", resume=True)
 
 
+@pytest.mark.parametrize("mmap", [None, "r"])
+def test_types_that_numpy_lacks(tmp_path, mmap):
+    metadata = {"fastsgns": json.dumps({"format_version": 1, "kind": "KeyedVectors"})}
+    tensors = {"vectors": {"dtype": "F8_E4M3", "shape": [2, 2], "data_offsets": [0, 4]}}
+    head = json.dumps({"__metadata__": metadata, **tensors}).encode()
+    (tmp_path / "file").write_bytes(len(head).to_bytes(8, "little") + head + bytes(4))
+    with pytest.raises(ValueError, match="'vectors' is of type F8_E4M3"):
+        KeyedVectors.load(tmp_path / "file", mmap=mmap)
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_json_nested_without_end(tmp_path, kind):
     header = json.dumps({"__metadata__": {"fastsgns": DEEP}}).encode()
