@@ -13,7 +13,9 @@ import time
 from pathlib import Path
 
 import numpy as np
+import pyarrow
 import pytest
+from pyarrow import parquet
 
 import planted
 from fastsgns import Word2Vec, cluster, distributed, formats
@@ -327,8 +329,7 @@ def test_an_interrupt_leaves_a_model(nodes, text, workers_of, monkeypatch):
 
 @needs_ray
 def test_python_blocks_of_the_page_run(nodes, text, tmp_path):
-    rows = [{"tokens": sentence} for sentence in SENTENCES]
-    ray.data.from_items(rows).write_parquet(str(tmp_path))
+    parquet.write_table(pyarrow.table({"tokens": SENTENCES}), tmp_path / "rows.parquet")
     replaced = {"/shared/text/": str(text), "s3://bucket/corpus/": str(tmp_path), "king": SENTENCES[0][0]}
     blocks = blocks_of("python")
     for old in replaced:
