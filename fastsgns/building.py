@@ -8,14 +8,12 @@ import os
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fastsgns import footprint, memory, sampling
-from fastsgns.checkpoint import check_path
 from fastsgns.checks import check_integer, plain
 from fastsgns.corpus import Corpus, encode_files, encode_sentences, recoded
 from fastsgns.interrupts import terminations_interrupt
@@ -432,8 +430,6 @@ class VocabularyBuilder:
             raise ValueError(
                 f"corpus_cache={corpus_cache!r}: nothing tells whether trim_rule has changed; leave one out"
             )
-        if self.checkpoint is not None:  # hours of reading may come first
-            check_path(Path(self.checkpoint))
         start, held, peak = time.perf_counter(), memory.resident_bytes(), memory.peak_rss_bytes() or 0
         unit = "B" if corpus_file is not None or whole_files(sentences) else "word"
         with progress_bar("scan", unit, self.progress) as report:

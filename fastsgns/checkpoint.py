@@ -7,6 +7,7 @@ import json
 import logging
 import os
 import re
+import sys
 import threading
 import time
 import warnings
@@ -20,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastsgns import formats, memory
+from fastsgns import text as text_files
 from fastsgns.config import SIMD
 from fastsgns.corpus import Corpus
 from fastsgns.files import check_place
@@ -32,6 +34,7 @@ __all__ = ["CheckpointFile", "check_path", "checksum", "identity", "parse_every"
 logger = logging.getLogger(__name__)
 
 KIND = "Checkpoint"
+CHECKED_BYTES = 1 << 26  # between two looks for interrupts
 UNITS = {"s": 1.0, "sec": 1.0, "min": 60.0, "m": 60.0, "h": 3600.0}
 
 
@@ -55,7 +58,7 @@ def parse_every(every: Any) -> tuple[float, float]:
             return float(found.group(1)) * UNITS[unit], float("inf")
         every = int(every) if found and unit == "" and found.group(1).isdigit() else every
     if isinstance(every, (int, np.integer)) and not isinstance(every, bool) and every > 0:
-        return float("inf"), float(every)
+        return float("inf"), float(min(every, sys.maxsize))
     raise ValueError(f"checkpoint_every={every!r}: give a time, '10min', '30s' or '2h', or a number of words")
 
 
@@ -96,12 +99,16 @@ def text_identity(corpus: Corpus) -> dict[str, Any]:
 def checksum(*arrays: NDArray[Any]) -> int:
     total = 0
     for array in arrays:
-        total = zlib.crc32(array.data, total)
+        data = array.reshape(-1).view(np.uint8)
+        for start in range(0, len(data), CHECKED_BYTES):
+            total = zlib.crc32(data[start : start + CHECKED_BYTES].data, total)
     return total
 
 
 class CheckpointFile:
     """Keeps the newest state of a run in one file, written whole or not at all, by a thread of its own.
+
+    A context: what is being written at its end is waited for, unless an interrupt ends it.
 
     Parameters
     ----------
@@ -127,14 +134,27 @@ class CheckpointFile:
         outputs: NDArray[np.float32],
         options: TrainingOptions,
     ) -> None:
-        check_path(Path(path))
+        check_path(path)
         self.path, self.identity, self.tensors, self.options = Path(path), identity, dict(tensors), options
         self.vectors, self.outputs = vectors, outputs
         self.seconds, self.words = parse_every(every)
         self.last_time, self.last_words = time.monotonic(), 0
         self.failure: FloatingPointError | None = None
         self.writing = threading.Lock()  # held by whoever writes
+        self.writer: threading.Thread | None = None
         self.kept = self.written = 0  # number of the newest state kept, and written
+
+    def __enter__(self) -> CheckpointFile:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is None or not issubclass(kind, KeyboardInterrupt):
+            self.wait()
+
+    def wait(self) -> None:
+        """Wait for the thread that writes. The process does not: at a second Ctrl-C it would not end for the disk."""
+        if self.writer is not None:
+            self.writer.join()
 
     def due(self, words: int) -> bool:
         if self.failure is not None:
@@ -162,10 +182,13 @@ class CheckpointFile:
                 "a longer checkpoint_every asks less often",
             )
             copies = np.array(self.vectors), np.array(self.outputs)
-        except MemoryError:  # then all wait for the disk
+            self.writer = threading.Thread(
+                target=self.write, args=(*job, *copies), name="fastsgns-checkpoint", daemon=True
+            )
+            self.writer.start()
+        except (MemoryError, RuntimeError):  # no memory or no thread to be had: then all wait for the disk
+            self.writer = None
             self.write(*job, self.vectors, self.outputs)
-        else:
-            threading.Thread(target=self.write, args=(*job, *copies), name="fastsgns-checkpoint").start()
         self.last_time, self.last_words = time.monotonic(), state.words
 
     def write(
@@ -189,7 +212,7 @@ class CheckpointFile:
                 logger.info("checkpoint %s: %s words trained", self.path, f"{words:,}")
             except FloatingPointError as error:
                 self.failure = error
-            except OSError as error:
+            except (OSError, MemoryError) as error:
                 size = sum(tensor.nbytes for tensor in tensors.values())
                 warnings.warn(f"no checkpoint of {size} bytes was written to {self.path}: {error}", stacklevel=2)
                 logger.error("no checkpoint of %d bytes was written to %s: %s", size, self.path, error)
@@ -237,16 +260,18 @@ class CheckpointFile:
         return state
 
 
-def check_path(path: Path) -> None:
-    """Refuse what could not be written hours later, or is somebody's file.
+def check_path(path: str | os.PathLike[str]) -> None:
+    """Refuse, before any work, what could not be written hours later, or is somebody's file.
 
     Raises
     ------
     OSError
         If there can be no file at the path.
     ValueError
-        If there is one that is no checkpoint.
+        If there is one that is no checkpoint, or the path is none.
     """
+    text_files.check_path("checkpoint", path)
+    path = Path(os.path.realpath(path))  # a link stays, and what it leads to is written
     if os.path.isdir(path):  # pathlib's own raises for long names
         raise IsADirectoryError(errno.EISDIR, "checkpoint is a folder: name a file", str(path))
     if not os.path.isdir(path.parent):

@@ -295,3 +295,5 @@ class ClusterRun:
             self.keep(last=True)
         except Exception as error:  # whatever it is, the interrupt goes on
             logger.warning("the model and the checkpoint stay as they were last kept: %s", error)
+            if self.checkpoints is not None:
+                self.checkpoints.wait()

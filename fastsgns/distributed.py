@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -112,8 +113,6 @@ def train(
         check_integer("round_words", round_words, 1, 2**40)
     check_real("start_timeout", start_timeout, 0.0)
     model = check_parameters(parameters)
-    if model.checkpoint is not None:
-        checkpoint.check_path(Path(model.checkpoint))
     ray = cluster.connect(address)
     num_workers = num_workers or max(1, sum(node["Alive"] and "CPU" in node["Resources"] for node in ray.nodes()))
     text = cut(corpus, column, shares_of(model) or SHARES_A_WORKER * num_workers, num_workers)
@@ -125,7 +124,9 @@ def train(
             start = time.perf_counter()
             sizes = prepare(model, workers, text)
             model._scan_seconds = time.perf_counter() - start
-            ClusterRun(model, workers, sizes, round_words, text.cut_for).run()
+            run = ClusterRun(model, workers, sizes, round_words, text.cut_for)
+            with run.checkpoints or nullcontext():
+                run.run()
     finally:
         workers.close()
     return model

@@ -188,12 +188,16 @@ def check_place(path: PathLike) -> None:
     Traceback (most recent call last):
     FileNotFoundError: [Errno 2] No such file or directory: ...
     """
-    target = Path(path)
-    if target.is_file():
-        tempfile.TemporaryFile(dir=target.resolve().parent).close()  # will be replaced by a new file there
-    elif not target.exists():
-        target.resolve().open("xb").close()
-        target.resolve().unlink()
+    with contextlib.suppress(FileNotFoundError):
+        if not stat.S_ISREG(os.stat(path).st_mode):  # a name too long is told here
+            return
+    folder = Path(os.path.realpath(path)).parent
+    try:  # a file without a name, which nobody can see or be robbed of
+        os.close(os.open(folder, os.O_RDWR | os.O_TMPFILE))
+    except (AttributeError, OSError) as error:  # not on every system and file system
+        if isinstance(error, OSError) and error.errno not in (errno.EISDIR, errno.EOPNOTSUPP):
+            raise
+        tempfile.TemporaryFile(dir=folder).close()
 
 
 def check_space(path: PathLike, size: int) -> None:

@@ -146,7 +146,7 @@ def train(
     state : RunState, optional
         Where an earlier run of the same had come to, whose matrices these are.
     checkpoints : Checkpoints, optional
-        Is given the state of the run now and then, at its end, and when it is interrupted.
+        Is given the state of the run now and then, at its end, and when an interrupt or an error ends it.
 
     Returns
     -------
@@ -194,7 +194,9 @@ def train(
                     break
                 if checkpoints is not None and checkpoints.due(words * run.result.epochs):
                     run.keep(last=False)
-        except (KeyboardInterrupt, SystemExit):
+        except FloatingPointError:  # what was kept before stays
+            raise
+        except BaseException:  # an interrupt, a callback's error, no thread to be had
             if run.idle:
                 run.keep(last=True)
             raise

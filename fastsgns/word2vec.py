@@ -7,6 +7,7 @@ import os
 import secrets
 import sys
 from collections.abc import Iterable, Mapping
+from contextlib import nullcontext
 from pathlib import Path
 from typing import IO, Any
 
@@ -16,7 +17,7 @@ from numpy.typing import NDArray
 from fastsgns import footprint, formats, memory, modelfile
 from fastsgns._encode import ERRORS
 from fastsgns.building import VocabularyBuilder
-from fastsgns.checkpoint import CheckpointFile, identity, parse_every, text_identity
+from fastsgns.checkpoint import CheckpointFile, check_path, identity, parse_every, text_identity
 from fastsgns.checks import as_flag, check_choice, check_integer, plain
 from fastsgns.config import SIMD, __version__, available_cores
 from fastsgns.corpus import Corpus
@@ -125,8 +126,8 @@ class Word2Vec(VocabularyBuilder):
         Input vectors that training leaves as they are: True for all that `init_vectors` gives, or those named. Later,
         ``wv.vectors_lockf`` says so, an array with 0 for every frozen word and 1 for the others.
     checkpoint : path, optional
-        Keep the state of training in this file: now and then, at the end, and when it is interrupted. The file is
-        always whole. While one is written there are both matrices twice.
+        Keep the state of training in this file: now and then, at the end, and when an interrupt or an error ends it.
+        The file is always whole. While one is written there are both matrices twice.
     checkpoint_every : str or int, default "10min"
         How often: a time, such as "30s" or "2h", or a number of words.
     resume : bool, default False
@@ -244,6 +245,8 @@ class Word2Vec(VocabularyBuilder):
         if isinstance(freeze, (str, bytes)):
             raise ValueError(f"freeze={freeze!r} is one string: give True, or a list of words")
         parse_every(checkpoint_every)
+        if checkpoint is not None:
+            check_path(checkpoint)
         if checkpoint is not None and corpus_cache is not None and Path(checkpoint) == Path(corpus_cache):
             raise ValueError(f"checkpoint and corpus_cache are both {str(checkpoint)!r}: give each its own file")
         if resume and checkpoint is None:
@@ -374,12 +377,13 @@ class Word2Vec(VocabularyBuilder):
         self._log_begin(corpus, options)
         call("on_train_begin")
         try:
-            result = train(
-                corpus, self._vocabulary.counts, self.wv.vectors, self.syn1neg, options,
-                frozen=frozen, corpus_share=share, first_epoch=first_epoch, state=state, checkpoints=checkpoints,
-                progress=self.progress,
-                on_epoch_begin=lambda: call("on_epoch_begin"), on_epoch_end=end_epoch,
-            )  # fmt: skip
+            with checkpoints or nullcontext():
+                result = train(
+                    corpus, self._vocabulary.counts, self.wv.vectors, self.syn1neg, options,
+                    frozen=frozen, corpus_share=share, first_epoch=first_epoch, state=state, checkpoints=checkpoints,
+                    progress=self.progress,
+                    on_epoch_begin=lambda: call("on_epoch_begin"), on_epoch_end=end_epoch,
+                )  # fmt: skip
         finally:
             self.wv._invalidate()  # whether an epoch ended or was interrupted
         self._record(corpus.raw_words, len(corpus.tokens), options, result)

@@ -6,8 +6,10 @@ import random
 import signal
 import subprocess
 import sys
+import threading
 import time
 import warnings
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -223,7 +225,7 @@ def test_places_where_no_checkpoint_can_be(tmp_path):
 
 
 @pytest.mark.skipif(not os.path.isdir("/proc/self"), reason="/proc, where root can write no file either")
-def test_places_are_looked_at_before_any_text_is_read():
+def test_places_are_tried_before_the_text():
     def sentences():
         raise AssertionError("it reads")
         yield
@@ -232,6 +234,112 @@ def test_places_are_looked_at_before_any_text_is_read():
         Word2Vec(sentences(), checkpoint="/proc/run.ckpt")
     with pytest.raises(FileNotFoundError, match="make it first: '/proc/none'"):
         Word2Vec(sentences(), checkpoint="/proc/none/run.ckpt")
+
+
+@pytest.mark.parametrize("path", ["x" * 300, "a\0b", b"bytes", "", 5, "nowhere/run.ckpt", "link"])
+def test_places_are_looked_at_before_the_text(path, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    os.symlink(tmp_path / "nowhere" / "run.ckpt", "link")
+
+    def text():
+        raise AssertionError("the text was read")
+        yield
+
+    with pytest.raises((ValueError, OSError)):
+        Word2Vec(text(), checkpoint=path)
+    assert [entry.name for entry in tmp_path.iterdir()] == ["link"]
+
+
+class Failing:
+    """Fails at the end of the second epoch, as a disk that is full of a callback's own files makes it."""
+
+    def on_epoch_end(self, model):
+        if model.epochs_trained == 2:
+            raise OSError(28, "no space left on device")
+
+
+@pytest.mark.parametrize("options", [{}, {"deterministic": True}])
+def test_what_a_callback_breaks_can_be_gone_on_with(tmp_path, options):
+    with pytest.raises(OSError, match="no space"):
+        run(tmp_path, callbacks=[Failing()], checkpoint_every="2h", **options)
+    metadata = formats.load_tensors(tmp_path / "run.ckpt", "Checkpoint")[1]
+    assert metadata["state"]["result"]["epochs"] == 2
+    same(run(tmp_path, resume=True, **options), run(**options))
+
+
+@pytest.mark.parametrize("refused", ["fastsgns-checkpoint", "fastsgns-0"])
+def test_where_no_thread_is_to_be_had_nothing_is_lost(tmp_path, quick, monkeypatch, refused):
+    started = []
+    start = threading.Thread.start
+
+    def refuse(thread):
+        started.append(thread.name)
+        if thread.name == refused and (refused == "fastsgns-checkpoint" or len(started) == 3):
+            raise RuntimeError("can't start new thread")
+        start(thread)
+
+    expected = run()
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    if refused == "fastsgns-checkpoint":  # then the training thread writes
+        same(run(tmp_path, checkpoint_every=1), expected)
+    else:
+        with pytest.raises(RuntimeError, match="new thread"):
+            run(tmp_path)
+    assert refused in started and (tmp_path / "run.ckpt").exists()
+    same(run(tmp_path, resume=True), expected)
+
+
+def test_a_write_under_way_is_waited_for_when_an_error_goes_out(tmp_path, quick, monkeypatch):
+    replace = os.replace
+
+    def slowly(*paths):
+        time.sleep(0.3)
+        replace(*paths)
+
+    monkeypatch.setattr(os, "replace", slowly)
+    monkeypatch.setattr(checkpoint.CheckpointFile, "due", lambda file, words: file.kept == 0)
+
+    class Overflowing:
+        def on_epoch_begin(self, model):
+            if model.epochs_trained:
+                raise FloatingPointError("nothing more is kept")
+
+    with pytest.raises(FloatingPointError):
+        run(tmp_path, callbacks=[Overflowing()])
+    assert (tmp_path / "run.ckpt").exists()
+
+
+SLOW_DISK = """
+import os, signal, sys, time, numpy as np
+from fastsgns import Word2Vec
+signal.signal(signal.SIGINT, signal.default_int_handler)
+def slow(_):
+    print("writing", flush=True)
+    time.sleep(30)
+os.fsync = slow
+Word2Vec(np.load(sys.argv[1]), min_count=1, workers=1, epochs=10**6, checkpoint=sys.argv[2], checkpoint_every=1)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows sends no process an interrupt")
+def test_a_second_interrupt_ends_the_process_before_the_disk_is_ready(tmp_path):
+    np.save(tmp_path / "text.npy", TEXT)
+    command = [sys.executable, "-c", SLOW_DISK, tmp_path / "text.npy", tmp_path / "run.ckpt"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    assert process.stdout is not None
+    assert process.stdout.readline() == b"writing\n"
+    deadline = time.monotonic() + 20
+    while process.poll() is None and time.monotonic() < deadline:  # two that come at once are one
+        process.send_signal(signal.SIGINT)
+        time.sleep(0.5)
+    assert process.poll() == -signal.SIGINT
+
+
+def test_checksums_do_not_depend_on_blocks(monkeypatch):
+    arrays = np.arange(1000, dtype=np.int64), np.zeros(0, np.int32), np.ones(7, np.bool_)
+    whole = checkpoint.checksum(*arrays)
+    monkeypatch.setattr(checkpoint, "CHECKED_BYTES", 100)
+    assert checkpoint.checksum(*arrays) == whole == zlib.crc32(b"".join(array.tobytes() for array in arrays))
 
 
 def test_short_epochs_leave_checkpoints_too(tmp_path):
