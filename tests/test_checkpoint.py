@@ -208,6 +208,10 @@ def test_intervals_that_are_none(every):
         model(checkpoint_every=every)
 
 
+def test_an_interval_beyond_all_floats():
+    assert checkpoint.parse_every(10**400) == (float("inf"), float(sys.maxsize))
+
+
 def test_places_where_no_checkpoint_can_be(tmp_path):
     text = tmp_path / "corpus.txt"
     text.write_text("a b c d\n" * 50, encoding="ascii")
