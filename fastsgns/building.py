@@ -45,7 +45,6 @@ class VocabularyBuilder:
     errors: str
     progress: bool
     corpus_cache: str | os.PathLike[str] | None
-    checkpoint: str | os.PathLike[str] | None
     trim_rule: TrimRule | None
     init_vectors: InitVectors | None
     freeze: Freeze

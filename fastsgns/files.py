@@ -147,13 +147,14 @@ def new_file(path: PathLike, size: int | None = None, *, append: bool = False) -
                     temporary = name_beside(target)
             except OSError as error:
                 raise OSError(error.errno, error.strerror, os.fspath(path)) from None
+            if old is not None:  # before there is anything in it that not all may read
+                with file.named_errors():
+                    temporary.chmod(stat.S_IMODE(old.st_mode))
             if append and old is not None:
                 with open(target, "rb") as before:
                     shutil.copyfileobj(before, file, COPIED_BYTES)
             yield file
             with file.named_errors():
-                if old is not None:
-                    temporary.chmod(stat.S_IMODE(old.st_mode))
                 os.fsync(file.fileno())
                 if fcntl is None:  # Windows renames no open file
                     file.close()
@@ -195,7 +196,7 @@ def check_place(path: PathLike) -> None:
     try:  # a file without a name, which nobody can see or be robbed of
         os.close(os.open(folder, os.O_RDWR | os.O_TMPFILE))
     except (AttributeError, OSError) as error:  # not on every system and file system
-        if isinstance(error, OSError) and error.errno not in (errno.EISDIR, errno.EOPNOTSUPP):
+        if isinstance(error, OSError) and error.errno not in (errno.EISDIR, errno.EINVAL, errno.EOPNOTSUPP):
             raise
         tempfile.TemporaryFile(dir=folder).close()
 

@@ -279,9 +279,10 @@ def parse_line(line: bytes, dim: int, path: Path, number: int) -> tuple[bytes, l
 def as_numbers(fields: list[bytes]) -> list[float]:
     """Numbers, "inf" and "nan" as for gensim among them; ValueError for one that only rounding makes infinite."""
     values = list(map(float, fields))
-    for field, value in zip(fields, values, strict=True):
-        if math.isinf(value) and not field.isalpha() and not field[1:].isalpha():
-            raise ValueError(f"{field[:40]!r} is beyond all numbers of 64 bits")
+    if any(map(math.isinf, values)):
+        for field, value in zip(fields, values, strict=True):
+            if math.isinf(value) and not field.isalpha() and not field[1:].isalpha():
+                raise ValueError(f"{field[:40]!r} is beyond all numbers of 64 bits")
     return values
 
 

@@ -5,6 +5,7 @@ import errno
 import json
 import os
 import shutil
+import stat
 import subprocess
 import sys
 import tempfile
@@ -200,3 +201,14 @@ def test_the_command_line_looks_for_room_before_the_training(tmp_path, monkeypat
     # Nobody knows what a compressed file takes.
     cli.main(["train", str(tmp_path / "text"), "-o", str(tmp_path / "out.gz"), "--format", "word2vec", "--quiet"])
     assert "TypeError" in capsys.readouterr().err
+
+
+def test_a_new_file_may_be_read_by_no_more_than_the_old_one(tmp_path):
+    path = tmp_path / "secret"
+    path.write_bytes(b"old")
+    path.chmod(0o600)
+    with new_file(path) as file:
+        (temporary,) = {*tmp_path.iterdir()} - {path}
+        assert stat.S_IMODE(temporary.stat().st_mode) == 0o600
+        file.write(b"new")
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600 and path.read_bytes() == b"new"
