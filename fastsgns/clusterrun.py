@@ -173,8 +173,8 @@ class ClusterRun:
     def take_in_next(self) -> None:
         running = self.under_way[0]
         reports = self.workers.reports(running)
-        self.under_way.pop(0)
         self.take_in(running.planned, dict(zip(running.reports, reports, strict=True)))
+        self.under_way.pop(0)  # at last: what an interrupt ends is taken in again
 
     def take_in(self, planned: Round, reports: Mapping[int, RoundReport]) -> None:
         number = planned.number
@@ -182,17 +182,14 @@ class ClusterRun:
             self.found[number, worker] = report  # the same again of who had trained it before another one was lost
         loss = total(report.counts for report in reports.values())[4]
         if not np.isfinite(loss):
-            raise FloatingPointError(
-                f"the loss became {loss} in epoch {self.state.result.epochs + 1}: {too_high(self.options)}"
-            )
+            raise FloatingPointError(f"the loss became {loss} in epoch {planned.epoch + 1}: {too_high(self.options)}")
         rows, others = sum(len(rows) for rows, _ in planned.due), len(reports) - 1
         self.rounds += 1
         self.sent_bytes += 2 * others * rows * self.model.vector_size * CHANGE_BYTES
         self.train_seconds += sum(report.train_seconds for report in reports.values())
         self.merge_seconds += sum(report.merge_seconds for report in reports.values())
-        if self.ending:  # now it is: who trained this round has merged the one before
+        if self.ending and self.ending.number < number:  # who trained this round has merged the one before
             self.end_epoch(self.ending.number)
-            self.ending = None
         if planned.complete:
             self.boundary = planned
         elif planned.ends_epoch:
@@ -203,21 +200,22 @@ class ClusterRun:
             epochs = result.epochs + 1, self.options.epochs
             show_training(self.bar, done, epochs, planned.learning_rate, result.loss_history, workers=len(reports))
 
-    def take_counts(self, number: int) -> Counts:
-        """Of this epoch, up to the round of this number; what was found after it stays."""
+    def counts_and_rest(self, number: int) -> tuple[Counts, dict[tuple[int, int], RoundReport]]:
+        """Counts of this epoch, up to the round of this number, and what was found after it."""
         before = [report.counts for (in_round, _), report in self.found.items() if in_round <= number]
-        self.found = {key: report for key, report in self.found.items() if key[0] > number}
-        return total([*self.state.counts, *before])
+        rest = {key: report for key, report in self.found.items() if key[0] > number}
+        return total([*self.state.counts, *before]), rest
 
     def end_epoch(self, number: int) -> None:
         """With the round of this number."""
         result, options, model = self.state.result, self.options, self.model
         result.seconds = time.perf_counter() - self.start
         alpha = options.alpha + (options.min_alpha - options.alpha) * (result.epochs + 1) / options.epochs
-        self.state = RunState(with_epoch(result, self.take_counts(number), alpha))
-        model.epochs_trained += 1
-        model.loss_history.append(self.state.result.loss_history[-1])
-        log_epoch(logger, self.state.result, options, self.state.result.seconds)
+        counts, rest = self.counts_and_rest(number)
+        result = with_epoch(result, counts, alpha)
+        self.state, self.found, self.ending = RunState(result), rest, None  # at once, whatever an interrupt ends
+        model.epochs_trained, model.loss_history = result.epochs, list(result.loss_history)
+        log_epoch(logger, result, options, result.seconds)
 
     def reach(self, planned: Round) -> None:
         """All rows are merged, everywhere: end an epoch, or keep a checkpoint."""
@@ -225,7 +223,8 @@ class ClusterRun:
         if not planned.ends_epoch:
             places = tuple((unit, 0) for unit in self.course.place.units)
             self.state.result.seconds = time.perf_counter() - self.start
-            self.state = RunState(self.state.result, 0, places, (self.take_counts(planned.number),))
+            counts, rest = self.counts_and_rest(planned.number)
+            self.state, self.found = RunState(self.state.result, 0, places, (counts,)), rest
         else:
             self.end_epoch(planned.number)
             if model.callbacks:

@@ -10,8 +10,8 @@ import re
 import secrets
 import shutil
 import stat
-import tempfile
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -44,10 +44,13 @@ class NewFile(io.FileIO):
         What it is for.
     size : int or None
         Bytes that it will have, where that is known.
+    permissions : int
+        Of a file that is made, less those that the process gives to none.
     """
 
-    def __init__(self, place: PathLike, mode: str, path: PathLike, size: int | None) -> None:
-        super().__init__(os.fspath(place), mode)
+    def __init__(self, place: PathLike, mode: str, path: PathLike, size: int | None, permissions: int = 0o666) -> None:
+        # No Python in between: an interrupt would leave a descriptor open.
+        super().__init__(os.fspath(place), mode, opener=partial(os.open, mode=permissions))
         self.path, self.size, self.written = path, size, 0
 
     def write(self, data: Any) -> int:
@@ -143,18 +146,19 @@ def new_file(path: PathLike, size: int | None = None, *, append: bool = False) -
         file: NewFile | None = None
         try:
             try:
-                while (file := create_locked(temporary, path, size)) is None:
+                # Read by nobody else before it is known to be for all who may read the old one.
+                permissions = 0o666 if old is None else 0o600
+                while (file := create_locked(temporary, path, size, permissions)) is None:
                     temporary = name_beside(target)
             except OSError as error:
                 raise OSError(error.errno, error.strerror, os.fspath(path)) from None
-            if old is not None:  # before there is anything in it that not all may read
-                with file.named_errors():
-                    temporary.chmod(stat.S_IMODE(old.st_mode))
             if append and old is not None:
                 with open(target, "rb") as before:
                     shutil.copyfileobj(before, file, COPIED_BYTES)
             yield file
             with file.named_errors():
+                if old is not None:
+                    temporary.chmod(stat.S_IMODE(old.st_mode))
                 os.fsync(file.fileno())
                 if fcntl is None:  # Windows renames no open file
                     file.close()
@@ -192,13 +196,15 @@ def check_place(path: PathLike) -> None:
     with contextlib.suppress(FileNotFoundError):
         if not stat.S_ISREG(os.stat(path).st_mode):  # a name too long is told here
             return
-    folder = Path(os.path.realpath(path)).parent
+    target = Path(os.path.realpath(path))
     try:  # a file without a name, which nobody can see or be robbed of
-        os.close(os.open(folder, os.O_RDWR | os.O_TMPFILE))
+        os.close(os.open(target.parent, os.O_RDWR | os.O_TMPFILE))
     except (AttributeError, OSError) as error:  # not on every system and file system
         if isinstance(error, OSError) and error.errno not in (errno.EISDIR, errno.EINVAL, errno.EOPNOTSUPP):
             raise
-        tempfile.TemporaryFile(dir=folder).close()
+        temporary = name_beside(target)
+        NewFile(temporary, "x+b", path, None).close()
+        temporary.unlink()
 
 
 def check_space(path: PathLike, size: int) -> None:
@@ -240,10 +246,10 @@ def name_beside(target: Path) -> Path:
     return target.with_name(f"{prefix_beside(target)}{secrets.token_hex(4)}.tmp")
 
 
-def create_locked(temporary: Path, path: PathLike, size: int | None) -> NewFile | None:
+def create_locked(temporary: Path, path: PathLike, size: int | None, permissions: int) -> NewFile | None:
     """A new temporary file, locked, open for reading and writing; None if another name must be tried."""
     try:
-        file = NewFile(temporary, "x+b", path, size)  # no bare descriptor: an interrupt would leave it open
+        file = NewFile(temporary, "x+b", path, size, permissions)
     except FileExistsError:
         return None
     if fcntl is None:

@@ -8,7 +8,7 @@ import threading
 import time
 import warnings
 from collections.abc import Callable, Iterable
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Protocol
@@ -198,10 +198,15 @@ def train(
             raise
         except BaseException:  # an interrupt, a callback's error, no thread to be had
             if run.idle:
-                run.keep(last=True)
+                with suppress(FloatingPointError):
+                    run.keep(last=True)
             raise
         check_finite(options, run.result.epochs, input_vectors, output_vectors)
-        run.keep(last=True)
+        try:
+            run.keep(last=True)
+        except KeyboardInterrupt:  # the second one does not wait for the disk
+            run.keep(last=True)
+            raise
     warn_of_empty_epochs(run.result, options, stacklevel=4)
     return run.result
 

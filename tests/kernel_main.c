@@ -163,7 +163,7 @@ int main(int argc, char **argv) {
     sgns_job job = {
         .n_tokens = n[0], .n_sentences = n[1], .unit_words = n[2], .stride = n[3], .dim = (int32_t)n[4],
         .vocab_size = (uint32_t)n[5], .left = (int32_t)n[6], .right = (int32_t)n[15],
-        .shrink_windows = (int32_t)n[7], .centers = (int32_t)n[8],
+        .shrink_windows = (int32_t)n[7], .prefetch_to_write = 1, .centers = (int32_t)n[8],
         .noise_words = (int32_t)n[9], .noise_weight = (float)n[10] / (float)n[9], .single_pairs = (int32_t)n[11],
         .end_unit = (n[0] + n[2] - 1) / n[2], .loss_interval = n[12], .seed = (uint64_t)n[13], .epoch = (uint64_t)n[14],
         .round_blocks = (int32_t)n[17], .learning_rate = rates[0], .learning_rate_per_word = rates[1],

@@ -222,7 +222,7 @@ def test_places_where_no_checkpoint_can_be(tmp_path):
         run(checkpoint=tmp_path)
     with pytest.raises(FileNotFoundError, match="no folder for the checkpoint"):
         run(checkpoint=tmp_path / "nowhere" / "run.ckpt")
-    with pytest.raises(OSError, match=r"no checkpoint can be written there \(.*\): choose another place: '.*/x{300}'"):
+    with pytest.raises(OSError, match=r"no checkpoint can be written there \(.*\): choose another place: '.*x{300}'"):
         run(checkpoint=tmp_path / ("x" * 300))
     with pytest.raises(ValueError, match="give each its own file"):
         model(tmp_path, corpus_cache=tmp_path / "run.ckpt")
@@ -240,6 +240,7 @@ def test_places_are_tried_before_the_text():
         Word2Vec(sentences(), checkpoint="/proc/none/run.ckpt")
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="names and links of POSIX")
 @pytest.mark.parametrize("path", ["x" * 300, "a\0b", b"bytes", "", 5, "nowhere/run.ckpt", "link"])
 def test_places_are_looked_at_before_the_text(path, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
@@ -329,14 +330,16 @@ Word2Vec(np.load(sys.argv[1]), min_count=1, workers=1, epochs=10**6, checkpoint=
 def test_a_second_interrupt_ends_the_process_before_the_disk_is_ready(tmp_path):
     np.save(tmp_path / "text.npy", TEXT)
     command = [sys.executable, "-c", SLOW_DISK, tmp_path / "text.npy", tmp_path / "run.ckpt"]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
-    assert process.stdout is not None
-    assert process.stdout.readline() == b"writing\n"
-    deadline = time.monotonic() + 20
-    while process.poll() is None and time.monotonic() < deadline:  # two that come at once are one
-        process.send_signal(signal.SIGINT)
-        time.sleep(0.5)
-    assert process.poll() == -signal.SIGINT
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
+        try:
+            assert process.stdout is not None and process.stdout.readline() == b"writing\n"
+            deadline = time.monotonic() + 20
+            while process.poll() is None and time.monotonic() < deadline:  # two that come at once are one
+                process.send_signal(signal.SIGINT)
+                time.sleep(0.5)
+            assert process.poll() == -signal.SIGINT
+        finally:
+            process.kill()
 
 
 def test_checksums_do_not_depend_on_blocks(monkeypatch):

@@ -13,13 +13,13 @@ static int cpu_always(void) { return 1; }
 /* Whether a prefetch can ask for a line to write it. Intel's Haswell has AVX2 and does nothing at `prefetchw`. */
 #if SGNS_X86 && (defined(__GNUC__) || defined(__clang__))
 #include <cpuid.h>
-static int cpu_prefetches_to_write(void) {
+static inline int cpu_prefetches_to_write(void) {
     unsigned eax, ebx, ecx, edx;
     return __get_cpuid(0x80000001, &eax, &ebx, &ecx, &edx) && (ecx & (1 << 8));
 }
 #elif SGNS_X86 /* MSVC */
 #include <intrin.h>
-static int cpu_prefetches_to_write(void) {
+static inline int cpu_prefetches_to_write(void) {
     int info[4];
     __cpuid(info, 0x80000000);
     if ((unsigned)info[0] < 0x80000001) return 0;
@@ -27,7 +27,7 @@ static int cpu_prefetches_to_write(void) {
     return info[2] >> 8 & 1;
 }
 #else
-static int cpu_prefetches_to_write(void) { return 1; }
+static inline int cpu_prefetches_to_write(void) { return 1; }
 #endif
 
 #if SGNS_X86 && (defined(__GNUC__) || defined(__clang__))
