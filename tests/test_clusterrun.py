@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 import fakeray
-from fastsgns import cluster, clusterworker, course, distributed, trainer, word2vec
+from fastsgns import cluster, clusterrun, clusterworker, course, distributed, trainer, word2vec
 from fastsgns.clusterworker import ClusterWorker
 from fastsgns.shares import cut_files
 
@@ -223,6 +223,25 @@ def test_an_interrupt_leaves_a_model_that_can_be_used(train, undisturbed, monkey
     assert model.epochs_trained == 1 == len(model.loss_history)
     assert np.abs(model.syn1neg).max() > 0 and model.wv.most_similar("w0")
     assert all(actor.dead for actor in ray.actors if isinstance(actor, fakeray.Actor))
+
+
+@pytest.mark.parametrize("method", ["take_in", "end_epoch"])
+def test_an_interrupt_where_an_epoch_ends_counts_it_once(train, undisturbed, monkeypatch, tmp_path, method):
+    """While its last round or the one after is taken in, and again by what brings the model to rest."""
+    path, done = tmp_path / "run.ckpt", []
+    whole = getattr(clusterrun.ClusterRun, method)
+
+    def interrupted(run, *arguments):
+        whole(run, *arguments)
+        if not done and (run.ending or run.state.result.epochs == 1):
+            done.append(method)
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(clusterrun.ClusterRun, method, interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        train(checkpoint=path)
+    assert done
+    same_work(train(checkpoint=path, resume=True), undisturbed[0])
 
 
 def test_callbacks_see_the_model_and_may_stop_it(train):
