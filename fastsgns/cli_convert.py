@@ -9,7 +9,14 @@ from typing import Any
 
 from fastsgns.arrayfiles import words_path
 from fastsgns.cli_parser import AddCommand, UsageError, add_json
-from fastsgns.cli_streams import STANDARD, check_output, print_json, standard_input, standard_output
+from fastsgns.cli_streams import (
+    STANDARD,
+    check_output,
+    check_sources,
+    print_json,
+    standard_input,
+    standard_output,
+)
 from fastsgns.config import configuration, show_config
 from fastsgns.conversion import SOURCES, TARGETS, Conversion, convert, target_format
 from fastsgns.fileformats import regular
@@ -106,7 +113,7 @@ def check_targets(args: argparse.Namespace, chosen: str) -> None:
     for target in targets:
         check_output(target, [args.input], "the input")
         if args.words is not None:
-            check_output(target, [args.words], "the list of words")
+            check_sources(target, [args.words], "the list of words")
 
 
 def converted(args: argparse.Namespace, done: Conversion) -> str:

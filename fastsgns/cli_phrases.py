@@ -14,6 +14,7 @@ from fastsgns.cli_parser import AddCommand, UsageError, add_json, positive
 from fastsgns.cli_streams import (
     STANDARD,
     check_output,
+    check_sources,
     check_streams,
     is_quiet,
     print_json,
@@ -123,7 +124,7 @@ def check_files(args: argparse.Namespace) -> None:
         if path != STANDARD or path is not args.output:
             check_output(path, args.corpus)
             if args.connector_words not in (None, "english"):
-                check_output(path, [args.connector_words], "the list of connector words")
+                check_sources(path, [args.connector_words], "the list of connector words")
     if len({Path(path).resolve() for path in outputs}) < len(outputs):
         raise UsageError("the text and --report would overwrite one another; give each its own file")
     check_streams(args)

@@ -25,6 +25,7 @@ from fastsgns.keyedvectors import KeyedVectors
 __all__ = [
     "STANDARD",
     "check_output",
+    "check_sources",
     "check_streams",
     "is_quiet",
     "key_of",
@@ -47,7 +48,7 @@ def is_quiet(args: argparse.Namespace) -> bool:
 def check_output(path: str, sources: Sequence[str], what: str = "part of the corpus") -> None:
     """Refuse before the work what could not be written after it, and what would overwrite a source of it.
 
-    `what` the sources are is told. One may be -, for standard input, which a file may have been redirected to.
+    `what` the sources are is told.
     """
     target = Path(path)
     if path == STANDARD:
@@ -62,6 +63,15 @@ def check_output(path: str, sources: Sequence[str], what: str = "part of the cor
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
     except OSError as error:
         raise UsageError(f"{path}: cannot be written ({error.strerror}); choose another place") from error
+    check_sources(path, sources, what)
+
+
+def check_sources(path: str, sources: Sequence[str], what: str) -> None:
+    """Refuse an output that would overwrite a source.
+
+    One may be -, for standard input, which a file may have been redirected to.
+    """
+    target = Path(path)
     for name in sources:
         if is_stdin(target) if name == STANDARD else is_within(target, Path(name)):
             raise UsageError(f"{path}: is {what}; choose another file for the output")

@@ -16,6 +16,7 @@ from fastsgns.cli_parser import AddCommand, UsageError, add_json, positive
 from fastsgns.cli_streams import (
     STANDARD,
     check_output,
+    check_sources,
     check_streams,
     is_quiet,
     print_json,
@@ -155,7 +156,7 @@ def check_files(args: argparse.Namespace) -> None:
     for path in outputs:
         check_output(path, args.corpus)
         if args.init_vectors is not None:
-            check_output(path, [args.init_vectors], "the file of --init-vectors")
+            check_sources(path, [args.init_vectors], "the file of --init-vectors")
     check_name(args.output, args.format)
     written = [Path(path).resolve() for path in (*outputs, args.checkpoint, args.corpus_cache) if path is not None]
     if len(set(written)) < len(written):

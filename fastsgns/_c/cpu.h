@@ -10,27 +10,14 @@
 
 static int cpu_always(void) { return 1; }
 
-/* Whether a prefetch can ask for a line to write it. Intel's Haswell has AVX2 and does nothing at `prefetchw`. */
+/* cpu_prefetches_to_write: whether a prefetch can ask for a line to write it. Intel's Haswell has AVX2 and does nothing at
+ * `prefetchw`. */
 #if SGNS_X86 && (defined(__GNUC__) || defined(__clang__))
 #include <cpuid.h>
 static inline int cpu_prefetches_to_write(void) {
     unsigned eax, ebx, ecx, edx;
     return __get_cpuid(0x80000001, &eax, &ebx, &ecx, &edx) && (ecx & (1 << 8));
 }
-#elif SGNS_X86 /* MSVC */
-#include <intrin.h>
-static inline int cpu_prefetches_to_write(void) {
-    int info[4];
-    __cpuid(info, 0x80000000);
-    if ((unsigned)info[0] < 0x80000001) return 0;
-    __cpuid(info, 0x80000001);
-    return info[2] >> 8 & 1;
-}
-#else
-static inline int cpu_prefetches_to_write(void) { return 1; }
-#endif
-
-#if SGNS_X86 && (defined(__GNUC__) || defined(__clang__))
 static int cpu_has_avx2(void) {
     __builtin_cpu_init();
     return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
@@ -58,6 +45,15 @@ static int cpu_has_avx512(void) {
     __cpuidex(seven, 7, 0);
     return cpu_has_avx2() && cpu_has_state(0xE6) && (seven[1] & (1 << 16));
 }
+static inline int cpu_prefetches_to_write(void) {
+    int info[4];
+    __cpuid(info, 0x80000000);
+    if ((unsigned)info[0] < 0x80000001) return 0;
+    __cpuid(info, 0x80000001);
+    return info[2] >> 8 & 1;
+}
+#else
+static inline int cpu_prefetches_to_write(void) { return 1; }
 #endif
 
 #endif
