@@ -17,6 +17,7 @@
 #include <string.h>
 
 #include "cpu.h"
+#include "prefetch.h"
 #include "random.h"
 #include "sigmoid.h"
 
@@ -26,14 +27,12 @@
 #define SGNS_NOINLINE __declspec(noinline)
 #define SGNS_UNROLL
 #define SGNS_VECTORIZE
-#define sgns_prefetch(address, to_write) ((to_write) ? _m_prefetchw(address) : _mm_prefetch((const char *)(address), 3))
 #define sgns_fetch_add(counter, n) _InterlockedExchangeAdd64((volatile long long *)(counter), n)
 #else
 #define SGNS_INLINE static inline __attribute__((always_inline))
 #define SGNS_NOINLINE __attribute__((noinline))
 #define SGNS_UNROLL _Pragma("GCC unroll 16")
 #define SGNS_VECTORIZE _Pragma("GCC unroll 1") _Pragma("GCC ivdep") /* unrolled early, a loop does not vectorise */
-#define sgns_prefetch(address, to_write) ((to_write) ? __builtin_prefetch(address, 1, 3) : __builtin_prefetch(address, 0, 3))
 #define sgns_fetch_add(counter, n) __atomic_fetch_add(counter, n, __ATOMIC_RELAXED)
 #endif
 

@@ -8,12 +8,7 @@
 #include <string.h>
 
 #include "pages.h"
-
-#if defined(__GNUC__)
-#define TALLY_PREFETCH(address) __builtin_prefetch(address)
-#else
-#define TALLY_PREFETCH(address) ((void)(address))
-#endif
+#include "prefetch.h"
 
 typedef struct {
     uint32_t id;    /* plus one; 0: empty */
@@ -123,8 +118,8 @@ static tally_entry *tally_insert(tally *t, int64_t key) {
 }
 
 static inline void tally_prefetch(const tally *t, int64_t key) {
-    if ((uint64_t)key < TALLY_SMALL) TALLY_PREFETCH(&t->small[key]);
-    else TALLY_PREFETCH(&t->slots[tally_home(t, key)]);
+    if ((uint64_t)key < TALLY_SMALL) prefetch_line(&t->small[key], 0);
+    else prefetch_line(&t->slots[tally_home(t, key)], 0);
 }
 
 /* The id of an integer, which is counted; -1 if there is no room for a new one. */

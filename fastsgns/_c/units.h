@@ -120,15 +120,15 @@ SGNS_INLINE int walk_to_next_piece(const sgns_job *job, sgns_state *state, sgns_
 
 SGNS_INLINE void prefetch_lines(const float *row, int32_t lines, int to_write) {
     for (; lines >= 8; lines -= 8, row += 8 * 16)
-        SGNS_UNROLL for (int32_t line = 0; line < 8; line++) sgns_prefetch(row + 16 * line, to_write);
+        SGNS_UNROLL for (int32_t line = 0; line < 8; line++) prefetch_line(row + 16 * line, to_write);
     switch (lines) { /* the same place every time: foretold, as the end of a loop is not */
-    case 7: sgns_prefetch(row + 16 * 6, to_write); /* fall through */
-    case 6: sgns_prefetch(row + 16 * 5, to_write); /* fall through */
-    case 5: sgns_prefetch(row + 16 * 4, to_write); /* fall through */
-    case 4: sgns_prefetch(row + 16 * 3, to_write); /* fall through */
-    case 3: sgns_prefetch(row + 16 * 2, to_write); /* fall through */
-    case 2: sgns_prefetch(row + 16 * 1, to_write); /* fall through */
-    case 1: sgns_prefetch(row, to_write);
+    case 7: prefetch_line(row + 16 * 6, to_write); /* fall through */
+    case 6: prefetch_line(row + 16 * 5, to_write); /* fall through */
+    case 5: prefetch_line(row + 16 * 4, to_write); /* fall through */
+    case 4: prefetch_line(row + 16 * 3, to_write); /* fall through */
+    case 3: prefetch_line(row + 16 * 2, to_write); /* fall through */
+    case 2: prefetch_line(row + 16 * 1, to_write); /* fall through */
+    case 1: prefetch_line(row, to_write);
     }
 }
 

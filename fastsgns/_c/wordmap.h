@@ -8,12 +8,11 @@
 #include <string.h>
 
 #include "pages.h"
+#include "prefetch.h"
 
 #if defined(__GNUC__)
-#define WORDMAP_PREFETCH(address) __builtin_prefetch(address, 1)
 #define WORDMAP_NOINLINE __attribute__((noinline))
 #else
-#define WORDMAP_PREFETCH(address) ((void)(address))
 #define WORDMAP_NOINLINE
 #endif
 
@@ -143,7 +142,7 @@ static inline void wordmap_prepare(const wordmap *map, wordmap_query *query, con
     query->key[0] = key[0];
     query->key[1] = key[1];
     query->hash = wordmap_mix(key[0], key[1]);
-    WORDMAP_PREFETCH(&map->slots[query->hash >> map->shift]);
+    prefetch_line(&map->slots[query->hash >> map->shift], 1);
 }
 
 /* Takes in a word that is not there; NULL and a negative *status if there is no room for it. */

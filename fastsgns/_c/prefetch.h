@@ -1,0 +1,18 @@
+/* Asks for memory before it is needed, to read it or, where `to_write`, to take it from other cores. */
+#ifndef FASTSGNS_PREFETCH_H
+#define FASTSGNS_PREFETCH_H
+
+#include <stdint.h>
+
+#if defined(_MSC_VER) && !defined(__clang__)
+#include <intrin.h>
+#define prefetch_line(address, to_write) ((to_write) ? _m_prefetchw(address) : _mm_prefetch((const char *)(address), 3))
+#else
+#define prefetch_line(address, to_write) ((to_write) ? __builtin_prefetch(address, 1, 3) : __builtin_prefetch(address, 0, 3))
+#endif
+
+static inline void prefetch_floats(const float *first, int64_t n) {
+    for (int64_t i = 0; i < n; i += 16) prefetch_line(first + i, 0); /* lines of 64 bytes */
+}
+
+#endif
