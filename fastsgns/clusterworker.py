@@ -121,9 +121,10 @@ class Buffer:
     def __init__(self, dtype: type[np.generic]) -> None:
         self.rows: NDArray[Any] = np.empty((0, 0), dtype)
 
-    def of(self, n: int, dim: int) -> NDArray[Any]:
+    def of(self, n: int, most: int, dim: int) -> NDArray[Any]:
+        """Room for n rows, of at most so many that will be asked for: what is not used costs nothing."""
         if len(self.rows) < n or self.rows.shape[1] != dim:
-            self.rows = np.empty((n, dim), self.rows.dtype)
+            self.rows = np.empty((most, dim), self.rows.dtype)
         return self.rows[:n]
 
 
@@ -137,6 +138,11 @@ def by_owner(rows: NDArray[np.int64], owners: int) -> list[NDArray[np.int64]]:
     """
     owner = rows % owners
     return [rows[owner == number] for number in range(owners)]
+
+
+def owned_rows(rows: int, owners: int) -> int:
+    """How many of a matrix's rows an owner merges, at the most."""
+    return -(-rows // owners)
 
 
 class ClusterWorker:
@@ -324,7 +330,8 @@ class ClusterWorker:
     def changes_for(self, owner: int) -> Changes:
         """How the rows that an owner merges have changed here since they were merged: inputs, then outputs."""
         both = [of_owners[owner] for of_owners in self.rows]
-        out: Changes = self.buffers[owner].of(sum(map(len, both)), self.own[0].shape[1])
+        size, dim = self.own[0].shape
+        out: Changes = self.buffers[owner].of(sum(map(len, both)), 2 * owned_rows(size, len(self.rows[0])), dim)
         start = 0
         for rows, base, own in zip(both, self.base, self.own, strict=True):
             gather_changes(own, base, rows, out[start : start + len(rows)])
@@ -334,10 +341,10 @@ class ClusterWorker:
     def merge(self, planned: Round, owner: int, owners: int, *changes: Changes) -> Changes:
         """Make one change of those that all workers bring, to the rows of this owner: see `merging`."""
         n, dim = changes[0].shape
-        out: Changes = self.buffers[-1].of(n, dim)
+        owned = owned_rows(len(self.base[0]), owners)
+        out: Changes = self.buffers[-1].of(n, 2 * owned, dim)
         if self.owned != (owner, owners):  # no round before, or other rows were merged here
-            shape = -(-len(self.base[0]) // owners), dim
-            self.last, self.before = [np.zeros(shape, np.float32) for _ in planned.due], (0, [])
+            self.last, self.before = [np.zeros((owned, dim), np.float32) for _ in planned.due], (0, [])
             self.owned = owner, owners
         number, before = self.before
         if number == planned.number:  # a round that was lost is merged again
@@ -347,7 +354,7 @@ class ClusterWorker:
         for (rows, factors), last, buffer in zip(planned.due, self.last, self.buffers_before, strict=True):
             mine = rows % owners == owner
             places = rows[mine] // owners
-            their_last = buffer.of(len(places), dim)
+            their_last = buffer.of(len(places), owned, dim)
             np.take(last, places, axis=0, out=their_last, mode="clip")  # which, unlike "raise", makes no copy more
             self.before[1].append((places, their_last))
             part = slice(start, start + len(places))
