@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -14,9 +15,12 @@ from fastsgns.trainer import UNIT_WORDS
 
 __all__ = ["AHEAD", "Course", "Place", "Round", "Units", "ahead_and_rest", "default_round_words"]
 
-# Rounds of a training, unless they are asked to be longer or shorter: so many times the square root of the number of
-# workers. See docs/cluster.md for what they cost and bring.
-ROUNDS = 70
+# Rounds of a training, unless they are asked to be longer or shorter: so many times the number of workers, but no more
+# than so many times its square root. See docs/cluster.md for what they cost and bring.
+ROUNDS_A_WORKER, MOST_ROUNDS = 25, 70
+# They grow as the learning rate falls, so that rows come about as far in each of them, until it has come to this share
+# of the highest one.
+LEAST_RATE = 0.25
 # Work units of each of several threads in the shortest round: with fewer, threads wait long for the last one. Of them a
 # third is trained ahead, see AHEAD: two for each thread, and then four.
 LEAST_UNITS = 6
@@ -64,7 +68,7 @@ class Course:
     share_words : sequence of int
         Words of each share of the corpus.
     round_words : int
-        That a worker trains in a round, about.
+        That a worker trains in a round, on the average.
     place : Place, optional
         Where an earlier run had come to.
     complete_epochs : bool
@@ -82,7 +86,7 @@ class Course:
     ) -> None:
         self.options, self.share_words, self.complete_epochs = options, tuple(share_words), complete_epochs
         self.share_units = [-(-words // UNIT_WORDS) for words in share_words]
-        self.round_units = max(1, round(round_words / UNIT_WORDS))
+        self.round_words = round_words
         self.epoch_words = sum(share_words)
         self.place = place or Place(units=(0,) * len(share_words))
         self.schedule = MergeSchedule(counts, options)
@@ -120,8 +124,9 @@ class Course:
         before, progress = self.place, [progress.copy() for progress in self.schedule.progress]
         units = list(before.units)
         taken: dict[int, Sequence[Units]] = {}
+        room = self.round_units(units, shares)
         for worker, its_shares in shares.items():
-            taken[worker] = again.units.get(worker, ()) if again else self.take(units, its_shares)
+            taken[worker] = again.units.get(worker, ()) if again else self.take(units, its_shares, room)
             for share, _, end in taken[worker]:
                 units[share] = end
         words = {worker: sum(map(self.words_of, parts)) for worker, parts in taken.items()}
@@ -142,9 +147,17 @@ class Course:
         self.planned.pop(self.number - KEPT_ROUNDS, None)
         return planned
 
-    def take(self, units: Sequence[int], shares: Sequence[int]) -> list[Units]:
+    def round_units(self, units: Sequence[int], shares: Mapping[int, Sequence[int]]) -> int:
+        """How many work units a worker trains in the next round; none of the epoch's is to be much shorter."""
+        highest = max(self.options.alpha, self.options.min_alpha)
+        growth = mean_rate(self.options) / max(self.learning_rate, LEAST_RATE * highest)
+        wanted = max(1.0, growth * self.round_words / UNIT_WORDS)
+        left = max(sum(self.share_units[share] - units[share] for share in its) for its in shares.values())
+        return max(1, round(left / max(1, round(left / wanted))))
+
+    def take(self, units: Sequence[int], shares: Sequence[int], room: int) -> list[Units]:
         """The next work units of a worker, of the first shares that have any left."""
-        taken, room = [], self.round_units
+        taken = []
         for share in shares:
             first, end = units[share], min(units[share] + room, self.share_units[share])
             if first < end:
@@ -164,16 +177,34 @@ class Course:
         return planned
 
 
+def mean_rate(options: TrainingOptions) -> float:
+    """Of the learning rate over the training, where it counts as no lower than it does for the length of rounds.
+
+    Examples
+    --------
+    >>> round(mean_rate(TrainingOptions(alpha=1.0, min_alpha=0.0)), 5)  # (1 + 0.25) / 2 for 3/4 of it, then 0.25
+    0.53125
+    >>> mean_rate(TrainingOptions(alpha=1.0, min_alpha=0.5))
+    0.75
+    """
+    lowest, highest = sorted((options.alpha, options.min_alpha))
+    least = max(lowest, LEAST_RATE * highest)
+    falling = (highest - least) / (highest - lowest) if highest > lowest else 0.0
+    return falling * (highest + least) / 2 + (1 - falling) * least
+
+
 def default_round_words(words: int, workers: int, threads: int) -> int:
-    """How many words a worker trains in a round, of so many in all epochs together.
+    """How many words a worker trains in a round, on the average, of so many in all epochs together.
 
     Examples
     --------
     >>> default_round_words(120_000_000, workers=8, threads=1)
     75761
     """
-    least = LEAST_UNITS * threads if threads > 1 else 1
-    return max(int(words / (ROUNDS * workers**1.5)), least * UNIT_WORDS)
+    rounds = min(ROUNDS_A_WORKER * workers, MOST_ROUNDS * workers**0.5)
+    first = (1 + LEAST_RATE**2) / 2  # of the mean, where the learning rate falls to nothing
+    least = LEAST_UNITS * threads / first if threads > 1 else 1
+    return max(int(words / (workers * rounds)), math.ceil(least * UNIT_WORDS))
 
 
 def ahead_and_rest(units: Iterable[Units]) -> tuple[list[Units], list[Units]]:

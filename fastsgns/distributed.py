@@ -65,8 +65,9 @@ def train(
     column : str, optional
         Of a dataset; by default its only one, or else "text".
     round_words : int, optional
-        How many words a worker trains between two exchanges. Fewer bring the quality nearer to that of one machine,
-        more the speed nearer to that of all; see docs/cluster.md for the default.
+        How many words a worker trains between two exchanges, on the average: rounds grow as the learning rate falls.
+        Fewer bring the quality nearer to that of one machine, more the speed nearer to that of all; see docs/cluster.md
+        for the default.
     start_timeout : float, default 60
         Seconds that workers may take to start.
     **parameters

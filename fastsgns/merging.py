@@ -24,7 +24,7 @@ RELAXATION = 0.1
 # So many input rows, and output rows, are merged after every round: those that take the most steps. Another is when it
 # has come as far as the last of these did in the round, which makes two rows in four of a large vocabulary's million
 # wait for hundreds of rounds. Tiers of frequency are pWord2Vec's idea (Ji et al. 2016, arXiv 1604.04661).
-BUSIEST = 8192
+BUSIEST = 12288
 ROUNDING = 0.999  # of sums of the same numbers in another order
 
 

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fastsgns.course import LEAST_UNITS, ROUNDS, Course, Place, default_round_words
+from fastsgns.course import LEAST_UNITS, MOST_ROUNDS, ROUNDS_A_WORKER, Course, Place, default_round_words, mean_rate
 from fastsgns.distributed import deal_shares
 from fastsgns.options import TrainingOptions
 from fastsgns.trainer import UNIT_WORDS
@@ -52,6 +52,7 @@ share_sizes = st.lists(st.integers(0, 12 * UNIT_WORDS), min_size=1, max_size=9).
 @given(share_sizes, st.integers(1, 4), st.integers(1, 5 * UNIT_WORDS), st.integers(1, 3), st.booleans())
 def test_every_unit_is_trained_once_an_epoch(share_words, workers, round_words, epochs, complete_epochs):
     course = make(share_words, round_words, complete_epochs=complete_epochs, epochs=epochs)
+    longest = round_words * mean_rate(course.options) / 0.0125
     deal = deal_shares(len(share_words), range(workers))
     rounds = rest(course, deal)
     assert sorted(units_of(rounds)) == all_units(share_words, epochs)
@@ -62,7 +63,8 @@ def test_every_unit_is_trained_once_an_epoch(share_words, workers, round_words, 
         assert planned.complete == (planned.ends_epoch and (complete_epochs or planned is rounds[-1]))
         for worker, parts in planned.units.items():
             assert {share for share, _, _ in parts} <= set(deal[worker])
-            assert sum(end - first for _, first, end in parts) <= max(1, round(round_words / UNIT_WORDS))
+            # A round that would leave less than half a one is longer.
+            assert sum(end - first for _, first, end in parts) <= max(1, 1.5 * longest / UNIT_WORDS)
             order = [(share, unit) for share, first, end in parts for unit in range(first, end)]
             assert order == sorted(order)
 
@@ -163,6 +165,33 @@ def test_stop_plans_no_more_epochs():
     assert course.finished
 
 
+def test_rounds_grow_as_the_learning_rate_falls():
+    units = 10_000
+    course = make([units * UNIT_WORDS] * 2, 20 * UNIT_WORDS, epochs=1, alpha=0.04, min_alpha=0.0)
+    rounds = rest(course, {0: [0], 1: [1]})
+    assert len(rounds) == pytest.approx(units / 20, rel=0.01)  # as many as if all were as long
+    sizes = np.array([end - first for planned in rounds for _, first, end in planned.units[0]])
+    rates = np.array([planned.learning_rate for planned in rounds])
+    assert (np.diff(sizes) >= -1).all() and sizes[0] == round(20 * (1 + 0.25**2) / 2)
+    np.testing.assert_allclose(sizes, 20 * (1 + 0.25**2) / 2 * 0.04 / np.maximum(rates, 0.01), atol=1.1)
+    assert sizes[-1] == pytest.approx(4 * sizes[0], rel=0.05)
+
+
+@pytest.mark.parametrize("rate", [0.05, 0.01])
+def test_rounds_are_as_long_as_each_other_where_the_rate_stays(rate):
+    course = make([90 * UNIT_WORDS], 7 * UNIT_WORDS, epochs=1, alpha=rate, min_alpha=rate)
+    assert {end - first for planned in rest(course, {0: [0]}) for _, first, end in planned.units[0]} <= {6, 7}
+
+
+def test_no_round_of_an_epoch_is_much_shorter_than_the_others():
+    for units in range(1, 60):
+        course = make([units * UNIT_WORDS, UNIT_WORDS], 7 * UNIT_WORDS, epochs=1, min_alpha=0.05)
+        sizes = [end - first for planned in rest(course, {0: [0], 1: [1]}) for _, first, end in planned.units[0]]
+        assert sum(sizes) == units and max(sizes) - min(sizes) <= 2 and max(sizes) <= 10
+
+
 def test_default_round_words():
-    assert default_round_words(10**9, 4, 8) == 10**9 // (4 * 2 * ROUNDS)
-    assert default_round_words(10**5, 4, 8) == LEAST_UNITS * 8 * UNIT_WORDS
+    assert default_round_words(10**9, 4, 8) == 10**9 // (4 * 4 * ROUNDS_A_WORKER)
+    assert default_round_words(10**10, 16, 8) == 10**10 // (16 * 4 * MOST_ROUNDS)
+    course = make([1000 * UNIT_WORDS] * 4, default_round_words(10**5, 4, 8), epochs=1, alpha=0.05, min_alpha=0.0)
+    assert course.round_units((0,) * 4, {worker: [worker] for worker in range(4)}) >= LEAST_UNITS * 8
