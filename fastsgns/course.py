@@ -15,14 +15,14 @@ from fastsgns.trainer import UNIT_WORDS
 
 __all__ = ["AHEAD", "Course", "Place", "Round", "Units", "ahead_and_rest", "default_round_words"]
 
-# Rounds of a training, unless they are asked to be longer or shorter: so many times the number of workers, but no more
-# than so many times its square root. See docs/cluster.md for what they cost and bring.
-ROUNDS_A_WORKER, MOST_ROUNDS = 25, 70
+# Rounds of a training, unless they are asked to be longer or shorter: so many times the square root of the number of
+# workers, but fewer for two or three. See docs/cluster.md for what they cost and bring.
+ROUNDS, ROUNDS_OF_FEW = 70, 18
 # They grow as the learning rate falls, so that rows come about as far in each of them, until it has come to this share
 # of the highest one.
 LEAST_RATE = 0.25
-# Work units of each of several threads in the shortest round: with fewer, threads wait long for the last one. Of them a
-# third is trained ahead, see AHEAD: two for each thread, and then four.
+# Work units of each of several threads in the shortest round, about: with fewer, threads wait long for the last one. Of
+# them a third is trained ahead, see AHEAD: two for each thread, and then four.
 LEAST_UNITS = 6
 # One by this is the part of a round that is trained before what was merged of the last one is there. More of it leaves
 # more time for the exchange, and costs quality: see docs/cluster.md.
@@ -124,7 +124,7 @@ class Course:
         before, progress = self.place, [progress.copy() for progress in self.schedule.progress]
         units = list(before.units)
         taken: dict[int, Sequence[Units]] = {}
-        room = self.round_units(units, shares)
+        room = 0 if again else self.round_units(units, shares)
         for worker, its_shares in shares.items():
             taken[worker] = again.units.get(worker, ()) if again else self.take(units, its_shares, room)
             for share, _, end in taken[worker]:
@@ -148,7 +148,7 @@ class Course:
         return planned
 
     def round_units(self, units: Sequence[int], shares: Mapping[int, Sequence[int]]) -> int:
-        """How many work units a worker trains in the next round; none of the epoch's is to be much shorter."""
+        """How many work units a worker trains in the next round: who has most left ends the epoch with no short one."""
         highest = max(self.options.alpha, self.options.min_alpha)
         growth = mean_rate(self.options) / max(self.learning_rate, LEAST_RATE * highest)
         wanted = max(1.0, growth * self.round_words / UNIT_WORDS)
@@ -201,10 +201,10 @@ def default_round_words(words: int, workers: int, threads: int) -> int:
     >>> default_round_words(120_000_000, workers=8, threads=1)
     75761
     """
-    rounds = min(ROUNDS_A_WORKER * workers, MOST_ROUNDS * workers**0.5)
-    first = (1 + LEAST_RATE**2) / 2  # of the mean, where the learning rate falls to nothing
-    least = LEAST_UNITS * threads / first if threads > 1 else 1
-    return max(int(words / (workers * rounds)), math.ceil(least * UNIT_WORDS))
+    rounds = min(ROUNDS * workers**0.5, ROUNDS_OF_FEW * workers**1.5)
+    least = LEAST_UNITS * threads if threads > 1 else 1
+    shortest = (1 + LEAST_RATE**2) / 2  # by the average: see `mean_rate`, for a rate that falls from 1 to 0
+    return max(int(words / (workers * rounds)), math.ceil(least / shortest * UNIT_WORDS))
 
 
 def ahead_and_rest(units: Iterable[Units]) -> tuple[list[Units], list[Units]]:

@@ -22,8 +22,8 @@ __all__ = ["MergeSchedule", "merge_factors", "row_steps"]
 # shrinks by this times the learning rate. Found by experiment: see docs/cluster.md.
 RELAXATION = 0.1
 # So many input rows, and output rows, are merged after every round: those that take the most steps. Another is when it
-# has come as far as the last of these did in the round, which makes two rows in four of a large vocabulary's million
-# wait for hundreds of rounds. Tiers of frequency are pWord2Vec's idea (Ji et al. 2016, arXiv 1604.04661).
+# has come as far as the last of these did in the round, which makes half of the input rows of a vocabulary's million
+# wait for 40 rounds or more. Tiers of frequency are pWord2Vec's idea (Ji et al. 2016, arXiv 1604.04661).
 BUSIEST = 12288
 ROUNDING = 0.999  # of sums of the same numbers in another order
 

@@ -162,7 +162,7 @@ def test_losses_one_after_the_other(undisturbed, train):
         same_work(train(fakeray.FakeRay(seed, losses)), expected)
 
 
-DRIVER_CALLS = 300  # at the least, of a run
+DRIVER_CALLS = 300  # at the least, of a run; a checkpoint is there after a hundred or two of them
 
 
 class Stops:

@@ -129,6 +129,20 @@ def test_all_have_the_same_bits_after_every_round_that_merges_all(text, owners, 
         assert {len(rows) for planned in team.rounds for rows, _ in planned.due} - {len(team.counts)}
 
 
+def test_memory_for_changes_is_taken_once(text, monkeypatch):
+    monkeypatch.setattr("fastsgns.merging.BUSIEST", 8)
+    team = Team(cuts(text, 4), 2)
+
+    def buffers():
+        return [worker.buffers[owner].rows for worker in team.workers.values() for owner in (0, 1, -1)]
+
+    team.train_round()
+    before = buffers()
+    planned = team.train_round(complete=True)
+    assert all(len(rows) == len(team.counts) for rows, _ in planned.due)
+    assert all(after is taken for after, taken in zip(buffers(), before, strict=True))
+
+
 @pytest.mark.parametrize("n", [1, 3])
 def test_every_word_is_trained_in_every_epoch(text, n):
     team = Team(cuts(text, 7), n, epochs=3).train()

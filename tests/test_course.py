@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fastsgns.course import LEAST_UNITS, MOST_ROUNDS, ROUNDS_A_WORKER, Course, Place, default_round_words, mean_rate
+from fastsgns.course import LEAST_UNITS, ROUNDS, ROUNDS_OF_FEW, Course, Place, default_round_words, mean_rate
 from fastsgns.distributed import deal_shares
 from fastsgns.options import TrainingOptions
 from fastsgns.trainer import UNIT_WORDS
@@ -64,7 +64,7 @@ def test_every_unit_is_trained_once_an_epoch(share_words, workers, round_words, 
         for worker, parts in planned.units.items():
             assert {share for share, _, _ in parts} <= set(deal[worker])
             # A round that would leave less than half a one is longer.
-            assert sum(end - first for _, first, end in parts) <= max(1, 1.5 * longest / UNIT_WORDS)
+            assert sum(end - first for _, first, end in parts) <= max(1, np.ceil(1.5 * longest / UNIT_WORDS))
             order = [(share, unit) for share, first, end in parts for unit in range(first, end)]
             assert order == sorted(order)
 
@@ -191,7 +191,7 @@ def test_no_round_of_an_epoch_is_much_shorter_than_the_others():
 
 
 def test_default_round_words():
-    assert default_round_words(10**9, 4, 8) == 10**9 // (4 * 4 * ROUNDS_A_WORKER)
-    assert default_round_words(10**10, 16, 8) == 10**10 // (16 * 4 * MOST_ROUNDS)
+    assert default_round_words(10**9, 4, 8) == 10**9 // (4 * 2 * ROUNDS)
+    assert default_round_words(10**9, 2, 8) == pytest.approx(10**9 / (2 * 2**1.5 * ROUNDS_OF_FEW), abs=1)
     course = make([1000 * UNIT_WORDS] * 4, default_round_words(10**5, 4, 8), epochs=1, alpha=0.05, min_alpha=0.0)
     assert course.round_units((0,) * 4, {worker: [worker] for worker in range(4)}) >= LEAST_UNITS * 8

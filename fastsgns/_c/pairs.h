@@ -132,7 +132,7 @@ static inline int pairs_see(pairs *p, int32_t start, uint64_t link, int32_t end,
     const int part = pairs_part_of(hash);
     if (part < p->first_part || part >= p->last_part) return 0;
     if (p->n_waiting == PAIRS_WAITING && pairs_flush(p) < 0) return PAIRS_NO_MEMORY;
-    prefetch_line(pairs_part(p, part) + pairs_home(p, hash), 1);
+    prefetch_line(pairs_part(p, part) + pairs_home(p, hash), 0);
     p->waiting[p->n_waiting].words = words;
     p->waiting[p->n_waiting].link = link;
     p->waiting[p->n_waiting].hash = hash;

@@ -142,7 +142,7 @@ static inline void wordmap_prepare(const wordmap *map, wordmap_query *query, con
     query->key[0] = key[0];
     query->key[1] = key[1];
     query->hash = wordmap_mix(key[0], key[1]);
-    prefetch_line(&map->slots[query->hash >> map->shift], 1);
+    prefetch_line(&map->slots[query->hash >> map->shift], 0);
 }
 
 /* Takes in a word that is not there; NULL and a negative *status if there is no room for it. */
