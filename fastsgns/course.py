@@ -122,12 +122,10 @@ class Course:
         """
         self.number += 1
         before, progress = self.place, [progress.copy() for progress in self.schedule.progress]
+        taken = {worker: again.units.get(worker, ()) for worker in shares} if again else self.take(shares)
         units = list(before.units)
-        taken: dict[int, Sequence[Units]] = {}
-        room = 0 if again else self.round_units(units, shares)
-        for worker, its_shares in shares.items():
-            taken[worker] = again.units.get(worker, ()) if again else self.take(units, its_shares, room)
-            for share, _, end in taken[worker]:
+        for parts in taken.values():
+            for share, _, end in parts:
                 units[share] = end
         words = {worker: sum(map(self.words_of, parts)) for worker, parts in taken.items()}
         busy = sum(number > 0 for number in words.values()) or len(shares)
@@ -147,23 +145,22 @@ class Course:
         self.planned.pop(self.number - KEPT_ROUNDS, None)
         return planned
 
-    def round_units(self, units: Sequence[int], shares: Mapping[int, Sequence[int]]) -> int:
+    def take(self, shares: Mapping[int, Sequence[int]]) -> dict[int, Sequence[Units]]:
+        """The next work units of every worker, of the first of its shares that have any left."""
+        taken: dict[int, Sequence[Units]] = {}
+        most = self.round_units(shares)
+        for worker, its_shares in shares.items():
+            left = [(share, self.place.units[share], self.share_units[share]) for share in its_shares]
+            taken[worker] = cut_units(left, most)[0]
+        return taken
+
+    def round_units(self, shares: Mapping[int, Sequence[int]]) -> int:
         """How many work units a worker trains in the next round: who has most left ends the epoch with no short one."""
         highest = max(self.options.alpha, self.options.min_alpha)
         growth = mean_rate(self.options) / max(self.learning_rate, LEAST_RATE * highest)
         wanted = max(1.0, growth * self.round_words / UNIT_WORDS)
-        left = max(sum(self.share_units[share] - units[share] for share in its) for its in shares.values())
+        left = max(sum(self.share_units[share] - self.place.units[share] for share in its) for its in shares.values())
         return max(1, round(left / max(1, round(left / wanted))))
-
-    def take(self, units: Sequence[int], shares: Sequence[int], room: int) -> list[Units]:
-        """The next work units of a worker, of the first shares that have any left."""
-        taken = []
-        for share in shares:
-            first, end = units[share], min(units[share] + room, self.share_units[share])
-            if first < end:
-                taken.append((share, first, end))
-                room -= end - first
-        return taken
 
     def words_of(self, part: Units) -> int:
         share, first, end = part
@@ -207,7 +204,7 @@ def default_round_words(words: int, workers: int, threads: int) -> int:
     return max(int(words / (workers * rounds)), math.ceil(least / shortest * UNIT_WORDS))
 
 
-def ahead_and_rest(units: Iterable[Units]) -> tuple[list[Units], list[Units]]:
+def ahead_and_rest(units: Sequence[Units]) -> tuple[list[Units], list[Units]]:
     """Units that are trained ahead, and those that are not.
 
     Examples
@@ -215,11 +212,21 @@ def ahead_and_rest(units: Iterable[Units]) -> tuple[list[Units], list[Units]]:
     >>> ahead_and_rest([(3, 10, 14), (4, 0, 5)])
     ([(3, 10, 13)], [(3, 13, 14), (4, 0, 5)])
     """
+    return cut_units(units, sum(end - first for _, first, end in units) // AHEAD)
+
+
+def cut_units(units: Iterable[Units], number: int) -> tuple[list[Units], list[Units]]:
+    """The first so many units, and the others.
+
+    Examples
+    --------
+    >>> cut_units([(3, 10, 14), (4, 0, 5)], 6)
+    ([(3, 10, 14), (4, 0, 2)], [(4, 2, 5)])
+    """
     parts: tuple[list[Units], list[Units]] = [], []
-    room = sum(end - first for _, first, end in units) // AHEAD
     for share, first, end in units:
-        middle = min(first + room, end)
-        room -= middle - first
+        middle = min(first + number, end)
+        number -= middle - first
         for part, begin, stop in zip(parts, (first, middle), (middle, end), strict=True):
             if begin < stop:
                 part.append((share, begin, stop))

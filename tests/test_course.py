@@ -194,4 +194,4 @@ def test_default_round_words():
     assert default_round_words(10**9, 4, 8) == 10**9 // (4 * 2 * ROUNDS)
     assert default_round_words(10**9, 2, 8) == pytest.approx(10**9 / (2 * 2**1.5 * ROUNDS_OF_FEW), abs=1)
     course = make([1000 * UNIT_WORDS] * 4, default_round_words(10**5, 4, 8), epochs=1, alpha=0.05, min_alpha=0.0)
-    assert course.round_units((0,) * 4, {worker: [worker] for worker in range(4)}) >= LEAST_UNITS * 8
+    assert course.round_units({worker: [worker] for worker in range(4)}) >= LEAST_UNITS * 8
